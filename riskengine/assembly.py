@@ -1,0 +1,79 @@
+"""Builds an engine from settings: the one list of what a serving process is made of."""
+
+from hashlib import sha256
+from pathlib import Path
+
+from riskengine.behavior.features import NAMES
+from riskengine.behavior.model import Model
+from riskengine.behavior.registry import load_model
+from riskengine.clock import Clock
+from riskengine.engine import Engine, Loaded, Records
+from riskengine.records.decision_log import DecisionLog
+from riskengine.records.metrics import Metrics
+from riskengine.ruleset.loader import load_ruleset
+from riskengine.ruleset.ruleset import Ruleset
+from riskengine.settings import Settings
+from riskengine.store.guarded import GuardedCounters
+from riskengine.store.open import open_counters
+
+
+def load(rules: Path, models: Path) -> Loaded:
+    """Rules, and the model they ask for; RulesetError or ModelError name every mistake."""
+    ruleset = load_ruleset(rules)
+    return Loaded(ruleset, model_of(ruleset, models))
+
+
+def model_of(ruleset: Ruleset, models: Path) -> Model | None:
+    """The model that the rules ask for; None where they ask for none."""
+    name = ruleset.behavior.model
+    return load_model(models, name) if name else None
+
+
+def open_engine(settings: Settings, *, clock: Clock, metrics: Metrics) -> Engine:
+    """The engine of one worker process; `metrics` is told of everything it does.
+
+    `settings.store` names a server that is already up, or `memory`.
+    """
+    loaded = load(settings.rules, settings.models)
+    counters = open_counters(
+        settings.store, clock=clock, timeout_s=settings.store_timeout_ms / 1_000
+    )
+    if isinstance(counters, GuardedCounters):
+        metrics.store_state = lambda: "closed" if counters.away_s is None else "open"
+    return Engine(
+        loaded.ruleset,
+        model=loaded.model,
+        counters=counters,
+        clock=clock,
+        believe_received_at=settings.clock == "request",
+        records=[metrics, *_decision_log(settings, clock, metrics)],
+        reloader=lambda: load(settings.rules, settings.models),
+        share=1 / settings.workers,
+        default_budget_s=settings.default_budget_ms / 1_000,
+        max_budget_s=settings.max_budget_ms / 1_000,
+        gather_s=settings.gather_ms / 1_000,
+    )
+
+
+def _decision_log(settings: Settings, clock: Clock, metrics: Metrics) -> list[Records]:
+    if settings.log_dir is None:
+        return []
+    key_file = settings.log_hash_key_file
+    log = DecisionLog(
+        settings.log_dir,
+        clock=clock,
+        worker=settings.worker,
+        max_segment_bytes=settings.log_segment_bytes,
+        max_segment_age_s=settings.log_segment_age_s,
+        max_total_bytes=settings.log_max_bytes,
+        queue_size=settings.log_queue,
+        hash_key=key_file.read_bytes() if key_file else None,
+        features_version=features_version(),
+    )
+    metrics.log_counts = lambda: log.counts
+    return [log]
+
+
+def features_version() -> str:
+    """Names the list of features that logged vectors follow."""
+    return sha256(",".join(NAMES).encode()).hexdigest()[:12]

@@ -1,0 +1,202 @@
+"""One serving process: an engine behind a server, obeying its supervisor until told to stop."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol
+
+import watchfiles
+
+from riskengine.collector import collect_rarely
+from riskengine.edge.control import Failed, Notice, Ready, Report, encode_line, read_order
+from riskengine.edge.grpc_server import GrpcServer
+from riskengine.edge.health import RULES, Health
+from riskengine.edge.json_logs import log_as_json
+from riskengine.edge.method_table import MethodTable
+from riskengine.edge.native_methods import SERVICE
+from riskengine.errors import ModelError, RiskEngineError, RulesetError
+from riskengine.settings import Settings
+from riskengine.tasks import spawn
+
+BAD_SETTINGS, BAD_RULES = 2, 3
+
+_log = logging.getLogger("riskengine.worker")
+
+_LEAVE_S = 0.5
+"""From the health answer NOT_SERVING to the first refused call: time for gateways to leave."""
+_ORPHAN_DRAIN_S = 1.0
+_SETTLE_MS = 200
+"""Rule files that are written one after the other are read once."""
+
+
+class ServedEngine(Protocol):
+    """What a worker itself asks of an engine; its methods ask for more."""
+
+    @property
+    def reload_failure(self) -> RiskEngineError | None:
+        """Why the newest rules on disk are not the active ones."""
+        ...
+
+    async def reload(self) -> None:
+        """Read rules and model anew."""
+        ...
+
+    async def close(self) -> None:
+        """Finish, and write out the records."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What a worker serves."""
+
+    engine: ServedEngine
+    methods: MethodTable
+    exposition: Callable[[], bytes]
+    """Metrics in Prometheus' text format."""
+
+
+def run_worker(open_service: Callable[[Settings], Service]) -> int:
+    """Serve until the supervisor says stop or is gone; the process's exit code.
+
+    `open_service` runs inside the loop. What cannot be served (settings 2, rules and models 3)
+    is told to the supervisor, once.
+    """
+    notices = _claim_stdout()
+    with open(0, "rb", buffering=0, closefd=False) as stdin:  # a buffer would swallow early orders
+        line = stdin.readline()
+    if not line:
+        return 0
+    settings = Settings.from_json(line)
+    log_as_json(f"worker-{settings.worker}")
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        return runner.run(_serve(settings, open_service, notices))
+
+
+async def _serve(
+    settings: Settings, open_service: Callable[[Settings], Service], notices: BinaryIO
+) -> int:
+    try:
+        worker = Worker(settings, open_service(settings), notices)
+        collect_rarely()
+        await worker.start()
+    except RiskEngineError as error:
+        rules = isinstance(error, RulesetError | ModelError)
+        _tell(notices, Failed(str(error), BAD_RULES if rules else BAD_SETTINGS))
+        return BAD_RULES if rules else BAD_SETTINGS
+    await worker.run()
+    return 0
+
+
+class Worker:
+    """The life of a serving process after its engine is built."""
+
+    def __init__(self, settings: Settings, service: Service, notices: BinaryIO) -> None:
+        self._settings = settings
+        self._service = service
+        self._notices = notices
+        self._health = Health(SERVICE, RULES)
+        self._server = GrpcServer(service.methods | self._health.methods(), settings)
+        self._stop = asyncio.Event()
+        self._drain_s = settings.drain_s
+        self._reloading = asyncio.Lock()
+
+    async def start(self) -> None:
+        """Serve, and say so."""
+        await self._server.start()
+        self._health.set_all(True)
+        _tell(self._notices, Ready())
+
+    async def run(self) -> None:
+        """Obey orders until one of them, a signal or the supervisor's end says stop."""
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop.set)
+        loop.add_signal_handler(signal.SIGHUP, lambda: None)
+        tasks = [
+            spawn(self._obey(), name="orders"),
+            spawn(self._watch_rules(), name="rules-watch"),
+        ]
+        await self._stop.wait()
+        for task in tasks:
+            task.cancel()
+        await self._drain()
+
+    async def _obey(self) -> None:
+        orders = await _open_stdin()
+        while line := await orders.readline():
+            order = read_order(line)
+            if order == "drain":
+                self._stop.set()
+            elif order == "reload":
+                await self._reload()
+            elif order == "report":
+                _tell(self._notices, self._report())
+        _log.warning("the supervisor is gone, ending too")
+        self._drain_s = min(self._drain_s, _ORPHAN_DRAIN_S)
+        self._stop.set()
+
+    def _report(self) -> Report:
+        failure = self._service.engine.reload_failure
+        return Report(self._service.exposition().decode(), str(failure or ""))
+
+    async def _watch_rules(self) -> None:
+        paths = [path for path in (self._settings.rules, self._settings.models) if path.exists()]
+        async for _ in watchfiles.awatch(*paths, debounce=_SETTLE_MS, step=50):
+            await self._reload()
+
+    async def _reload(self) -> None:
+        """Take new rules, or keep the old ones and say why, loudly."""
+        async with self._reloading:
+            try:
+                await self._service.engine.reload()
+            except RiskEngineError as error:
+                self._health.set(RULES, False)
+                mistakes = error.mistakes if isinstance(error, RulesetError) else [str(error)]
+                _log.error(
+                    "rules do not load, the last good ones decide on", extra={"mistakes": mistakes}
+                )
+                return
+        self._health.set(RULES, True)
+        _log.info("rules reloaded")
+
+    async def _drain(self) -> None:
+        """Health first, then the calls in flight, then stores and logs."""
+        self._health.close()
+        leave_s = min(_LEAVE_S, self._drain_s / 2)
+        await asyncio.sleep(leave_s)
+        await self._server.drain(self._drain_s - leave_s)
+        await self._service.engine.close()
+
+
+def _claim_stdout() -> BinaryIO:
+    """The stream of notices; whatever else prints to stdout goes to stderr from here on."""
+    notices = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    return notices
+
+
+def _tell(notices: BinaryIO, notice: Notice) -> None:
+    with contextlib.suppress(BrokenPipeError):  # the end of stdin says the same, and is heeded
+        notices.write(encode_line(notice))
+
+
+async def _open_stdin() -> asyncio.StreamReader:
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    return reader
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop where it is installed; asyncio's own loop otherwise."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory

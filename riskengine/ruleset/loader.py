@@ -1,0 +1,112 @@
+"""Loads a rules directory: every file read, every mistake found, nothing skipped."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from riskengine.errors import RulesetError
+from riskengine.ruleset.addresses import AddressesFile
+from riskengine.ruleset.behavior import BehaviorFile
+from riskengine.ruleset.cross_checks import check_ids, check_route_ids
+from riskengine.ruleset.explanations import nearest
+from riskengine.ruleset.fields import Entry
+from riskengine.ruleset.limits import LimitsFile
+from riskengine.ruleset.list_files import ListFiles
+from riskengine.ruleset.parameters import ParametersFile
+from riskengine.ruleset.routes import RouteTable
+from riskengine.ruleset.ruleset import Ruleset
+from riskengine.ruleset.validation import AnyEntry, validate
+from riskengine.ruleset.yaml_source import Document, Mistake, read_document
+
+RULE_FILES: Mapping[str, type[Entry]] = {
+    "addresses.yaml": AddressesFile,
+    "parameters.yaml": ParametersFile,
+    "limits.yaml": LimitsFile,
+    "behavior.yaml": BehaviorFile,
+}
+"""What may stand in a rules directory; a file that is not there means: no such rules."""
+
+
+def load_ruleset(directory: Path) -> Ruleset:
+    """The rules in `directory`, or RulesetError with the mistakes of all files, in order."""
+    if not directory.is_dir():
+        raise RulesetError(
+            [f"{directory}: no such directory; --rules names the one with the rules"]
+        )
+    return _Load(directory).ruleset()
+
+
+def sorted_messages(mistakes: list[Mistake]) -> list[str]:
+    """Mistakes as lines to show, each once, by file and line."""
+    return [str(mistake) for mistake in sorted(set(mistakes))]
+
+
+class _Load:
+    """One reading of a directory; every file is read once, so that hash and rules agree."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._mistakes: list[Mistake] = []
+        self._contents: dict[str, bytes] = {}
+        self._lists = ListFiles(directory)
+        self._documents = {path.name: self._read(path) for path in self._paths()}
+
+    def ruleset(self) -> Ruleset:
+        addresses = self._entry("addresses.yaml", AddressesFile)
+        parameters = self._entry("parameters.yaml", ParametersFile)
+        limits = self._entry("limits.yaml", LimitsFile)
+        behavior = self._entry("behavior.yaml", BehaviorFile)
+        if "addresses.yaml" in self._documents:
+            self._lists.read(self._documents["addresses.yaml"])
+        check_ids(self._documents)
+        check_route_ids(self._documents)
+        self._raise_mistakes()
+        return Ruleset(
+            addresses=self._lists.fill(addresses),
+            parameters=parameters,
+            limits=limits,
+            behavior=behavior,
+            routes=RouteTable(parameters.routes),
+            revision=_revision(self._contents | self._lists.contents),
+            directory=self._directory,
+        )
+
+    def _paths(self) -> list[Path]:
+        """The rule files that are there, in the order of the funnel; others are mistakes."""
+        found = sorted((*self._directory.glob("*.yaml"), *self._directory.glob("*.yml")))
+        for path in found:
+            if path.name not in RULE_FILES:
+                hint = nearest(path.name, list(RULE_FILES))
+                self._mistakes.append(Mistake(path, 1, f"no rules are read from this file{hint}"))
+        return [self._directory / name for name in RULE_FILES if self._directory / name in found]
+
+    def _read(self, path: Path) -> Document:
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            self._mistakes.append(Mistake(path, 1, f"cannot be read: {error.strerror}"))
+            return Document(path)
+        self._contents[path.name] = content
+        return read_document(path, content)
+
+    def _entry(self, name: str, model: type[AnyEntry]) -> AnyEntry:
+        """The file as `model`; an empty one when it is missing or its mistakes are noted."""
+        document = self._documents.get(name)
+        return (document and validate(document, model)) or model()
+
+    def _raise_mistakes(self) -> None:
+        mistakes = [*self._mistakes, *self._lists.mistakes]
+        for document in self._documents.values():
+            mistakes += document.mistakes
+        if mistakes:
+            raise RulesetError(sorted_messages(mistakes))
+
+
+def _revision(contents: Mapping[str, bytes]) -> str:
+    """Twelve hex digits that change with any byte of any file."""
+    digest = hashlib.sha256()
+    for name in sorted(contents):
+        for part in (name.encode(), contents[name]):
+            digest.update(len(part).to_bytes(8))
+            digest.update(part)
+    return digest.hexdigest()[:12]

@@ -1,0 +1,115 @@
+"""Behaviour: profiles learn from every request, and a model says how odd each client has become."""
+
+import math
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from riskengine.behavior.features import vector
+from riskengine.behavior.model import Model
+from riskengine.behavior.profile import ProfileTable
+from riskengine.decision import RuleHit, Verdict
+from riskengine.inspection import Batch, Inspection
+from riskengine.ruleset.behavior import BehaviorFile, ThresholdMatch, ThresholdRule
+
+REASON = "behavior.anomalous"
+_EXPLAINED_MAX = 2
+
+
+@runtime_checkable
+class Explaining(Protocol):
+    """A model that can tell what was odd about a row."""
+
+    def explain(self, row: NDArray[np.float32], most: int) -> list[tuple[str, float]]:
+        """Names and values of the `most` features that are oddest, the oddest first."""
+        ...
+
+
+class BehaviorStage:
+    """Scores the requests still open whose client has been seen often enough."""
+
+    name = "behavior"
+    dispensable = True
+
+    def __init__(self, rules: BehaviorFile, profiles: ProfileTable, model: Model | None) -> None:
+        """`profiles` outlive the stage: a reload makes a new stage over the same table."""
+        self._profiles = profiles
+        self._model = model
+        self._lacks_model = model is None and rules.model is not None
+        self._min_requests = rules.min_requests
+        self._thresholds = [
+            (rule, _matcher(rule.match)) for rule in rules.thresholds if rule.mode != "disabled"
+        ]
+        self._lowest = min([rule.threshold for rule, _ in self._thresholds], default=math.inf)
+
+    async def inspect(self, batch: Batch) -> None:
+        """Learn from every request, in order; then ask the model once about those still open.
+
+        Profiles know only what earlier stages said, never this one: so all scores of a batch can
+        be had in one call, and a batch of two decides as two batches of one would. Under overload
+        they go on learning, and nothing is scored.
+        """
+        shed = self.name in batch.shed
+        for inspection in batch.every:
+            profile = self._profiles.observe(inspection)
+            if not shed and profile.requests >= self._min_requests:
+                inspection.features = vector(profile, inspection.at)
+        if shed or self._lacks_model:
+            for inspection in batch.open:
+                inspection.degrade(self.name if shed else "model")
+        if self._model is not None:
+            self._score(self._model, [i for i in batch.open if i.features is not None])
+
+    def _score(self, model: Model, ready: list[Inspection]) -> None:
+        if not ready:
+            return
+        rows = np.array([inspection.features for inspection in ready], dtype=np.float32)
+        for inspection, row, score in zip(ready, rows, model.score(rows).tolist(), strict=True):
+            inspection.score = score
+            if score < self._lowest:
+                continue
+            crossed = [
+                rule
+                for rule, matches in self._thresholds
+                if score >= rule.threshold and matches(inspection)
+            ]
+            detail = f"score {score:.3f}{_oddest(model, row)}" if crossed else ""
+            inspection.hits += [_hit(rule, detail) for rule in crossed]
+
+
+def _matcher(match: ThresholdMatch) -> Callable[[Inspection], bool]:
+    routes, kinds, steps = frozenset(match.routes), frozenset(match.kinds), frozenset(match.steps)
+    if not (routes or kinds or steps):
+        return lambda _: True
+
+    def matches(inspection: Inspection) -> bool:
+        route = inspection.route
+        return (
+            route is not None
+            and (not routes or route.id in routes)
+            and (not kinds or route.kind in kinds)
+            and (not steps or route.step in steps)
+        )
+
+    return matches
+
+
+def _oddest(model: Model, row: NDArray[np.float32]) -> str:
+    if not isinstance(model, Explaining):
+        return ""
+    odd = model.explain(row, _EXPLAINED_MAX)
+    return "".join(f", {name} {value:.2f}" for name, value in odd)
+
+
+def _hit(rule: ThresholdRule, detail: str) -> RuleHit:
+    return RuleHit(
+        stage=BehaviorStage.name,
+        rule_id=rule.id,
+        verdict=rule.verdict,
+        reason=REASON,
+        detail=detail,
+        observed=rule.observed,
+        retry_after_s=rule.retry_after if rule.verdict is Verdict.THROTTLE else None,
+    )

@@ -1,0 +1,29 @@
+"""Opens the store that a URL names."""
+
+from riskengine.clock import Clock
+from riskengine.errors import SettingsError
+from riskengine.store.counters import Counters
+from riskengine.store.guarded import GuardedCounters
+from riskengine.store.memory import MemoryCounters
+from riskengine.store.redis import RedisCounters
+
+_SERVERS = ("unix://", "redis://", "rediss://")
+
+
+def open_counters(url: str, *, clock: Clock, timeout_s: float) -> Counters:
+    """Counters at `memory`, `unix:///PATH`, `redis://...` or `rediss://...`.
+
+    `timeout_s` caps how long a call waits for a server. Nothing is connected yet. An embedded
+    server is named by the URL that it got from `EmbeddedServer`. Raises SettingsError.
+    """
+    if url == "memory":
+        return MemoryCounters(clock)
+    if not url.startswith(_SERVERS):
+        raise SettingsError(
+            f"--store must be memory, unix:///PATH, redis://HOST:PORT or rediss://HOST:PORT here, "
+            f"got {url!r}"
+        )
+    try:
+        return GuardedCounters(RedisCounters(url, timeout_s=timeout_s), clock)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"--store is not a usable URL: {error}") from None

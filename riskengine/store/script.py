@@ -1,0 +1,64 @@
+"""What goes into `strict.lua` and what comes out of it, as bytes."""
+
+import hashlib
+import struct
+from collections.abc import Sequence
+from importlib.resources import files
+from itertools import chain
+from typing import NamedTuple
+
+from riskengine.store.counters import Hit, Tally
+
+TEXT = files("riskengine.store").joinpath("strict.lua").read_bytes()
+DIGEST = hashlib.sha1(TEXT, usedforsecurity=False).hexdigest()
+"""What EVALSHA knows the script by."""
+
+_ANSWER = struct.Struct("<id")
+
+
+class Call(NamedTuple):
+    """Keys and arguments of one run of the script."""
+
+    keys: list[str]
+    specs: bytes
+    requests: bytes
+    times: bytes
+
+    @property
+    def arguments(self) -> tuple[int | str | bytes, ...]:
+        """What follows the script in EVAL and EVALSHA."""
+        return (len(self.keys), *self.keys, self.specs, self.requests, self.times)
+
+
+def write_call(requests: Sequence[Sequence[Hit]], at_us: Sequence[int] | None) -> Call:
+    """The call that counts `requests`: each key once, each kind of limit once."""
+    keys: dict[str, int] = {}
+    specs: dict[tuple[object, ...], int] = {}
+    words: list[int] = []
+    for hits in requests:
+        words.append(len(hits))
+        for hit in hits:
+            words += (
+                keys.setdefault(hit[0], len(keys) + 1),
+                specs.setdefault(hit[1:], len(specs) + 1),
+            )
+    return Call(
+        list(keys),
+        struct.pack(f"<{4 * len(specs)}d", *chain.from_iterable(specs)),
+        struct.pack(f"<{len(words)}I", *words),
+        struct.pack(f"<{len(at_us)}d", *at_us) if at_us else b"",
+    )
+
+
+def read_answer(answer: bytes, requests: Sequence[Sequence[Hit]]) -> list[list[Tally]]:
+    """The tallies of `requests`, in their order."""
+    tallies = [
+        Tally(left >= 0, left if left >= 0 else -1 - left, wait_us / 1_000_000)
+        for left, wait_us in _ANSWER.iter_unpack(answer)
+    ]
+    found, start = [], 0
+    for hits in requests:
+        end = start + len(hits)
+        found.append(tallies[start:end])
+        start = end
+    return found

@@ -1,0 +1,241 @@
+"""Who wins, cutting, observe, and broken stores: held as properties over the whole engine."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from riskengine.behavior.features import NAMES
+from riskengine.clock import ManualClock
+from riskengine.decision import Decision, RuleHit, Verdict
+from riskengine.engine import Engine
+from riskengine.errors import StoreError
+from riskengine.request import Request, make_request
+from riskengine.ruleset.addresses import AddressesFile
+from riskengine.ruleset.behavior import BehaviorFile
+from riskengine.ruleset.limits import LimitsFile
+from riskengine.ruleset.parameters import ParametersFile
+from riskengine.ruleset.routes import RouteTable
+from riskengine.ruleset.ruleset import Ruleset
+from riskengine.store.counters import Counters, Hit, Tally
+from riskengine.store.memory import MemoryCounters
+
+START = 1_700_000_000.0
+PLAIN, BLOCKED, ALLOWED, BOTH = "203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"
+CLIENTS = [PLAIN, "203.0.113.9", "2001:db8::1", "2001:db8::2", BLOCKED, ALLOWED, BOTH]
+PATHS = ["/", "/login", "/products/7", "/.git/config", "/search", "/static/a.css"]
+
+
+class FixedModel:
+    """Scores by the number of requests in the profile's rates: enough to cross thresholds."""
+
+    version = "fixed-1"
+    features = NAMES
+
+    def __init__(self) -> None:
+        self.seen: list[list[float]] = []
+
+    def score(self, rows: NDArray[np.float32]) -> NDArray[np.float64]:
+        self.seen += rows.tolist()
+        sums: NDArray[np.float64] = np.nan_to_num(rows.astype(np.float64)).sum(axis=1)
+        return np.abs(np.sin(sums))
+
+
+class AwayCounters:
+    """A store that is not there."""
+
+    async def hit(
+        self,
+        requests: Sequence[Sequence[Hit]],
+        *,
+        at_us: Sequence[int] | None = None,
+        budget_s: float,
+    ) -> list[list[Tally]]:
+        raise StoreError("away")
+
+    async def close(self) -> None:
+        pass
+
+
+def ruleset(modes: Sequence[str]) -> Ruleset:
+    """Small rules of every stage; `modes` are those of the block, route, limit and score rules."""
+    block, forbidden, login, search, odd = modes
+    return Ruleset(
+        addresses=AddressesFile.model_validate(
+            {
+                "allowlists": [{"id": "ok", "description": "x", "networks": [ALLOWED, BOTH]}],
+                "blocklists": [
+                    {"id": "bad", "description": "x", "networks": [BLOCKED, BOTH], "mode": block}
+                ],
+            }
+        ),
+        parameters=ParametersFile.model_validate(
+            {
+                "checks": [
+                    {
+                        "id": "never-served",
+                        "description": "x",
+                        "mode": forbidden,
+                        "check": "forbidden_paths",
+                        "paths": ["/.git/**"],
+                    }
+                ]
+            }
+        ),
+        limits=LimitsFile.model_validate(
+            {
+                "limits": [
+                    {
+                        "id": "login",
+                        "description": "x",
+                        "mode": login,
+                        "match": {"paths": ["/login"]},
+                        "key": ["ip"],
+                        "limit": 2,
+                        "window": "10s",
+                        "verdict": "deny",
+                    },
+                    {
+                        "id": "all",
+                        "description": "x",
+                        "mode": search,
+                        "key": ["namespace"],
+                        "limit": 12,
+                        "window": "5s",
+                    },
+                ]
+            }
+        ),
+        behavior=BehaviorFile.model_validate(
+            {
+                "model": "fixed",
+                "min_requests": 3,
+                "thresholds": [{"id": "odd", "description": "x", "threshold": 0.6, "mode": odd}],
+            }
+        ),
+        routes=RouteTable(()),
+        revision="test",
+        directory=Path("rules"),
+    )
+
+
+def engine_of(rules: Ruleset, counters: Counters | None = None) -> Engine:
+    clock = ManualClock(START)
+    return Engine(
+        rules,
+        model=FixedModel(),
+        counters=counters or MemoryCounters(clock),
+        clock=clock,
+        believe_received_at=True,
+        decision_ids=map(str, itertools.count()).__next__,
+    )
+
+
+def hits_of(decision: Decision) -> list[RuleHit]:
+    """What stopped or would have stopped a request, without the allowlist's own word."""
+    return [hit for hit in decision.hits if hit.verdict is not Verdict.ALLOW]
+
+
+ENFORCED = ["enforce"] * 5
+modes = st.lists(st.sampled_from(["enforce", "observe", "disabled"]), min_size=5, max_size=5)
+gaps = st.sampled_from([0.0, 0.0, 0.001, 0.4, 1.0, 3.0, 11.0])
+
+
+@st.composite
+def traffic(draw: st.DrawFn) -> list[Request]:
+    at, requests = START, []
+    for number in range(draw(st.integers(1, 30))):
+        at += draw(gaps)
+        requests.append(
+            make_request(
+                client_ip=draw(st.sampled_from(CLIENTS)),
+                method=draw(st.sampled_from(["GET", "POST"])),
+                path=draw(st.sampled_from(PATHS)),
+                request_id=str(number),
+                session_id=draw(st.sampled_from(["", "", "s1"])),
+                received_at=at,
+            )
+        )
+    return requests
+
+
+@settings(max_examples=150, deadline=None)
+@given(traffic(), modes, st.data())
+async def test_decisions_do_not_depend_on_how_traffic_was_cut_into_batches(
+    requests: list[Request], chosen: list[str], data: st.DataObject
+) -> None:
+    whole = await engine_of(ruleset(chosen)).evaluate(requests)
+    engine, parts, start = engine_of(ruleset(chosen)), [], 0
+    while start < len(requests):
+        size = data.draw(st.integers(1, len(requests)))
+        parts += await engine.evaluate(requests[start : start + size])
+        start += size
+    assert parts == whole
+
+
+@settings(max_examples=150, deadline=None)
+@given(traffic(), modes, st.booleans())
+async def test_the_lists_are_final_whatever_else_is_broken(
+    requests: list[Request], chosen: list[str], store_away: bool
+) -> None:
+    chosen = ["enforce", *chosen[1:]]
+    engine = engine_of(ruleset(chosen), AwayCounters() if store_away else None)
+    for request, decision in zip(requests, await engine.evaluate(requests), strict=True):
+        if request.address.text in (ALLOWED, BOTH):
+            assert (decision.verdict, decision.rule_id) == (Verdict.ALLOW, "ok")
+            assert all(hit.observed for hit in hits_of(decision))
+        if request.address.text == BLOCKED:
+            assert (decision.verdict, decision.rule_id) == (Verdict.DENY, "bad")
+
+
+@settings(max_examples=150, deadline=None)
+@given(traffic(), modes)
+async def test_observing_rules_change_no_outcome_and_no_enforced_counter(
+    requests: list[Request], chosen: list[str]
+) -> None:
+    without = ["disabled" if mode == "observe" else mode for mode in chosen]
+    observed = await engine_of(ruleset(chosen)).evaluate(requests)
+    bare = await engine_of(ruleset(without)).evaluate(requests)
+    for one, other in zip(observed, bare, strict=True):
+        assert (one.verdict, one.stage, one.rule_id) == (other.verdict, other.stage, other.rule_id)
+        assert [hit for hit in one.hits if not hit.observed] == [
+            hit for hit in other.hits if not hit.observed
+        ]
+        assert [state for state in one.limits if not state.observed] == [
+            state for state in other.limits if not state.observed
+        ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(traffic(), modes)
+async def test_the_deciding_hit_is_the_strictest_enforced_one_of_the_first_stage_that_stops(
+    requests: list[Request], chosen: list[str]
+) -> None:
+    order = ["addresses", "parameters", "rate_limits", "behavior"]
+    for decision in await engine_of(ruleset(chosen)).evaluate(requests):
+        stopping = [hit for hit in hits_of(decision) if not hit.observed]
+        if decision.rule_id == "ok" or not stopping:
+            assert decision.verdict is Verdict.ALLOW
+            continue
+        first = min(stopping, key=lambda hit: order.index(hit.stage)).stage
+        rivals = [hit for hit in stopping if hit.stage == first]
+        strictest = max(rivals, key=lambda hit: hit.verdict)
+        assert (decision.stage, decision.rule_id) == (first, strictest.rule_id)
+        assert {hit.stage for hit in stopping} == {first}
+
+
+@settings(max_examples=50, deadline=None)
+@given(traffic())
+async def test_without_the_store_every_counted_decision_says_so_and_screening_still_works(
+    requests: list[Request],
+) -> None:
+    engine = engine_of(ruleset(ENFORCED), AwayCounters())
+    for request, decision in zip(requests, await engine.evaluate(requests), strict=True):
+        screened = decision.stage in ("addresses", "parameters") and decision.rule_id != "ok"
+        assert ("store" in decision.degraded) is not screened
+        if request.path == "/.git/config" and request.address.text not in (ALLOWED, BOTH):
+            assert decision.verdict is Verdict.DENY
