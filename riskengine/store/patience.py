@@ -3,7 +3,8 @@
 import asyncio
 from types import TracebackType
 
-_LATE_S = 0.001
+_LATE_S = 0.002
+"""Later than timers are on an idle machine: uvloop rounds them to whole milliseconds."""
 _TURNS = 4
 """From the last moment to giving up: the loop reads its sockets and wakes who waits."""
 
