@@ -47,15 +47,20 @@ class OnnxForest:
         scores: NDArray[np.float64] = np.exp2(depths[:, 0].astype(np.float64) * self._scale)
         return scores
 
-    def explain(self, row: NDArray[np.float32], most: int) -> list[tuple[str, float]]:
-        """Up to `most` known features of a row with their values, furthest from ordinary first.
+    def explain(self, rows: NDArray[np.float32], most: int) -> list[list[tuple[str, float]]]:
+        """Of each row up to `most` known features with their values, furthest from ordinary first.
 
         Distance is counted in widths of the range that holds 98 % of ordinary clients.
         """
-        distances = np.abs(row - self._middles) / self._widths
+        distances = np.abs(rows - self._middles) / self._widths
         distances[np.isnan(distances)] = -1.0
-        first = np.argsort(-distances, kind="stable")[:most].tolist()
-        return [(self.features[i], float(row[i])) for i in first if distances[i] >= 0]
+        first = np.argsort(-distances, axis=1, kind="stable")[:, :most]
+        known = (np.take_along_axis(distances, first, axis=1) >= 0).tolist()
+        values = np.take_along_axis(rows, first, axis=1).tolist()
+        return [
+            [(self.features[place], value) for place, value, told in zip(*row, strict=True) if told]
+            for row in zip(first.tolist(), values, known, strict=True)
+        ]
 
     def __repr__(self) -> str:
         return f"<OnnxForest {self.version}>"

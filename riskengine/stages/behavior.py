@@ -20,10 +20,10 @@ _EXPLAINED_MAX = 2
 
 @runtime_checkable
 class Explaining(Protocol):
-    """A model that can tell what was odd about a row."""
+    """A model that can tell what was odd about rows."""
 
-    def explain(self, row: NDArray[np.float32], most: int) -> list[tuple[str, float]]:
-        """Names and values of the `most` features that are oddest, the oddest first."""
+    def explain(self, rows: NDArray[np.float32], most: int) -> list[list[tuple[str, float]]]:
+        """Of each row the names and values of the `most` oddest features, the oddest first."""
         ...
 
 
@@ -66,17 +66,21 @@ class BehaviorStage:
         if not ready:
             return
         rows = np.array([inspection.features for inspection in ready], dtype=np.float32)
-        for inspection, row, score in zip(ready, rows, model.score(rows).tolist(), strict=True):
+        scores = model.score(rows)
+        for inspection, score in zip(ready, scores.tolist(), strict=True):
             inspection.score = score
-            if score < self._lowest:
-                continue
-            crossed = [
-                rule
-                for rule, matches in self._thresholds
-                if score >= rule.threshold and matches(inspection)
-            ]
-            detail = f"score {score:.3f}{_oddest(model, row)}" if crossed else ""
-            inspection.hits += [_hit(rule, detail) for rule in crossed]
+        odd = np.flatnonzero(scores >= self._lowest)
+        for place, oddest in zip(odd.tolist(), _oddest(model, rows[odd]), strict=True):
+            self._judge(ready[place], float(scores[place]), oddest)
+
+    def _judge(self, inspection: Inspection, score: float, oddest: str) -> None:
+        """Leave a hit for each threshold that was crossed and applies here."""
+        detail = f"score {score:.3f}{oddest}"
+        inspection.hits += [
+            _hit(rule, detail)
+            for rule, matches in self._thresholds
+            if score >= rule.threshold and matches(inspection)
+        ]
 
 
 def _matcher(match: ThresholdMatch) -> Callable[[Inspection], bool]:
@@ -96,11 +100,14 @@ def _matcher(match: ThresholdMatch) -> Callable[[Inspection], bool]:
     return matches
 
 
-def _oddest(model: Model, row: NDArray[np.float32]) -> str:
-    if not isinstance(model, Explaining):
-        return ""
-    odd = model.explain(row, _EXPLAINED_MAX)
-    return "".join(f", {name} {value:.2f}" for name, value in odd)
+def _oddest(model: Model, rows: NDArray[np.float32]) -> list[str]:
+    """What was odd about each row, to be appended to its score."""
+    if len(rows) == 0 or not isinstance(model, Explaining):
+        return [""] * len(rows)
+    return [
+        "".join([f", {name} {value:.2f}" for name, value in odd])
+        for odd in model.explain(rows, _EXPLAINED_MAX)
+    ]
 
 
 def _hit(rule: ThresholdRule, detail: str) -> RuleHit:

@@ -120,17 +120,24 @@ class RequestChecks:
     def _headers_are_ordinary(self, inspection: Inspection) -> bool:
         """True where no header check can find anything: one pass over all bytes, at C speed."""
         headers, by_name = inspection.request.headers, inspection.header_map
-        data = "".join(chain.from_iterable(headers)).encode("utf-8", "surrogatepass")
+        text = "".join(chain.from_iterable(headers))
         length = by_name.get("content-length")
         return (
-            len(data) <= self._header_bytes_max
-            and len(data.translate(None, _CONTROLS)) == len(data)
+            _is_plain(text, self._header_bytes_max)
             and len(by_name) == len(headers)
             and "transfer-encoding" not in by_name
             and (length is None or probes.CONTENT_LENGTH.fullmatch(length) is not None)
             and "," not in by_name.get("host", "")
             and bool(inspection.request.host or by_name.get("host"))
         )
+
+
+def _is_plain(text: str, bytes_max: int) -> bool:
+    """Whether a text is short enough and free of control characters; most are plain ASCII."""
+    if text.isascii() and text.isprintable():
+        return len(text) <= bytes_max
+    data = text.encode("utf-8", "surrogatepass")
+    return len(data) <= bytes_max and len(data.translate(None, _CONTROLS)) == len(data)
 
 
 def _hits(

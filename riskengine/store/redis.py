@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from hiredis import pack_command
 from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
@@ -90,6 +91,8 @@ async def _ask(connection: AbstractConnection, call: Call) -> bytes:
 
 
 async def _command(connection: AbstractConnection, *words: int | str | bytes) -> bytes:
-    await connection.send_command(*words)
+    # hiredis packs a call of hundreds of keys several times faster than redis-py does.
+    packed = pack_command(words)  # type: ignore[arg-type] # its stub asks for a tuple of one word
+    await connection.send_packed_command([packed])
     answer: bytes = await connection.read_response()
     return answer

@@ -20,6 +20,12 @@ def forest() -> OnnxForest:
     return OnnxForest(data, card_of(data))
 
 
+def rows_of(
+    *rows: np.ndarray[tuple[int], np.dtype[np.float32]],
+) -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+    return np.array(rows, dtype=np.float32)
+
+
 def row(**values: float) -> np.ndarray[tuple[int], np.dtype[np.float32]]:
     return np.array([values.get(name, 0.0) for name in NAMES], dtype=np.float32)
 
@@ -65,15 +71,18 @@ def test_scores_do_not_depend_on_the_batch(
 
 
 def test_explanation_begins_with_what_is_furthest_from_ordinary() -> None:
-    explained = forest().explain(row(gap_spread=1.5, distinct_products=7), 5)
+    [explained] = forest().explain(rows_of(row(gap_spread=1.5, distinct_products=7)), 5)
     assert explained[0] == ("distinct_products", 7.0)
     assert [name for name, _ in explained] == ["distinct_products", "gap_spread"]
 
 
 def test_explanation_leaves_out_what_is_missing() -> None:
-    assert forest().explain(row(gap_spread=float("nan"), distinct_products=1), 5) == [
-        ("distinct_products", 1.0)
+    lacking, whole = row(gap_spread=float("nan"), distinct_products=1), row(gap_spread=9.0)
+    assert forest().explain(rows_of(lacking, whole), 1) == [
+        [("distinct_products", 1.0)],
+        [("gap_spread", 9.0)],
     ]
+    assert forest().explain(rows_of(lacking), 5) == [[("distinct_products", 1.0)]]
 
 
 def test_version_names_model_and_content() -> None:
