@@ -2,6 +2,10 @@
 
 import asyncio
 import selectors
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class VirtualLoop(asyncio.SelectorEventLoop):
@@ -36,3 +40,14 @@ class _SkippingSelector(selectors.SelectSelector):
             raise RuntimeError("the loop waits for something that no timer brings about")
         self._loop.advance(timeout)
         return ready
+
+
+def in_virtual_time(run: Callable[[VirtualLoop], Awaitable[T]]) -> T:
+    """What `run(loop)` returns on a loop of its own, which it may tell to advance."""
+
+    async def main() -> T:
+        return await run(loop)
+
+    loop = VirtualLoop()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        return runner.run(main())
