@@ -50,6 +50,8 @@ class Hit(NamedTuple):
     """`CALENDAR`: when the period ends, microseconds since the epoch."""
     token: bytes = b""
     """`CONCURRENCY`: eight bytes that name the request; one that holds a place keeps it."""
+    lease: int = 0
+    """Hits of this key that a process may fetch at once, ahead of need; see `leased.py`."""
 
 
 class Tally(NamedTuple):
