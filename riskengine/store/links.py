@@ -71,6 +71,8 @@ class Links:
     async def _send(self, commands: Sequence[Command], asking: bool) -> list[Reply]:
         connection = self._idle.pop() if self._idle else self._connect()
         try:
+            if not connection.is_connected:  # sentinels are asked here, and by no other way
+                await connection.connect()  # type: ignore[no-untyped-call] # redis-py's signature
             replies = await _exchange(connection, commands, asking)
         except BaseException:
             await connection.disconnect(nowait=True)
@@ -101,7 +103,6 @@ async def _exchange(
         return [await _reply(connection)]
     if asking:
         commands = [part for command in commands for part in (("ASKING",), command)]
-    await connection.connect()  # type: ignore[no-untyped-call] # redis-py's signature
     await connection.send_packed_command(connection.pack_commands(commands))
     replies = [await _reply(connection) for _ in commands]
     return replies[1::2] if asking else replies
