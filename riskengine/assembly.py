@@ -1,5 +1,6 @@
 """Builds an engine from settings: the one list of what a serving process is made of."""
 
+from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,8 +14,9 @@ from riskengine.records.metrics import Metrics
 from riskengine.ruleset.loader import load_ruleset
 from riskengine.ruleset.ruleset import Ruleset
 from riskengine.settings import Settings
-from riskengine.store.guarded import GuardedCounters
+from riskengine.store.counters import Counters
 from riskengine.store.open import open_counters
+from riskengine.store.shared import SharedCounters
 
 
 def load(rules: Path, models: Path) -> Loaded:
@@ -36,9 +38,12 @@ def open_engine(settings: Settings, *, clock: Clock, metrics: Metrics) -> Engine
     """
     loaded = load(settings.rules, settings.models)
     counters = open_counters(
-        settings.store, clock=clock, timeout_s=settings.store_timeout_ms / 1_000
+        settings.store,
+        clock=clock,
+        timeout_s=settings.store_timeout_ms / 1_000,
+        processes=settings.workers,
     )
-    if isinstance(counters, GuardedCounters):
+    if isinstance(counters, SharedCounters):
         metrics.store_state = lambda: "closed" if counters.away_s is None else "open"
     return Engine(
         loaded.ruleset,
@@ -48,11 +53,19 @@ def open_engine(settings: Settings, *, clock: Clock, metrics: Metrics) -> Engine
         believe_received_at=settings.clock == "request",
         records=[metrics, *_decision_log(settings, clock, metrics)],
         reloader=lambda: load(settings.rules, settings.models),
-        share=1 / settings.workers,
+        share=_share_of(counters),
         default_budget_s=settings.default_budget_ms / 1_000,
         max_budget_s=settings.max_budget_ms / 1_000,
         gather_s=settings.gather_ms / 1_000,
     )
+
+
+def _share_of(counters: Counters) -> Callable[[], float]:
+    """This process's part of a limit while the store is away: one of as many as share the store."""
+    if isinstance(counters, SharedCounters):
+        census = counters.census
+        return lambda: census.share
+    return lambda: 1.0
 
 
 def _decision_log(settings: Settings, clock: Clock, metrics: Metrics) -> list[Records]:

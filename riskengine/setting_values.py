@@ -11,7 +11,10 @@ ClockChoice = Literal["store", "request"]
 
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{0,64}", re.ASCII)  # RFC 9110, 5.6.2
-_STORE_SCHEMES = ("redis://", "rediss://", "unix://")
+_STORE_SCHEMES = (
+    "unix://",
+    *(f"redis{tls}{kind}://" for tls in ("", "s") for kind in ("", "+sentinel", "+cluster")),
+)
 _KEY_BYTES_MIN = 16
 
 
@@ -69,7 +72,8 @@ def read_store(value: str) -> str:
     if value in ("memory", "embedded") or value.startswith(_STORE_SCHEMES):
         return value
     raise ValueError(
-        "must be memory, embedded, redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH"
+        "must be memory, embedded, unix:///PATH, redis://HOST:PORT, rediss://HOST:PORT, "
+        "redis+sentinel://HOST:PORT,.../SERVICE or redis+cluster://HOST:PORT,..."
     )
 
 

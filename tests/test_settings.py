@@ -47,7 +47,10 @@ def test_settings_survive_the_way_to_a_worker(tmp_path: Path) -> None:
         (
             "store",
             "http://x",
-            "must be memory, embedded, redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH",
+            (
+                "must be memory, embedded, unix:///PATH, redis://HOST:PORT, rediss://HOST:PORT, "
+                "redis+sentinel://HOST:PORT,.../SERVICE or redis+cluster://HOST:PORT,..."
+            ),
         ),
         ("clock", "mine", "must be store or request"),
         (

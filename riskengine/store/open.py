@@ -2,28 +2,31 @@
 
 from riskengine.clock import Clock
 from riskengine.errors import SettingsError
+from riskengine.store.cluster import ClusterCounters
 from riskengine.store.counters import Counters
-from riskengine.store.guarded import GuardedCounters
 from riskengine.store.memory import MemoryCounters
 from riskengine.store.redis import RedisCounters
+from riskengine.store.redis_urls import CLUSTER, SERVERS
+from riskengine.store.shared import SharedCounters
 
-_SERVERS = ("unix://", "redis://", "rediss://")
 
+def open_counters(url: str, *, clock: Clock, timeout_s: float, processes: int = 1) -> Counters:
+    """Counters at `memory`, or at the server, sentinels or cluster of a URL.
 
-def open_counters(url: str, *, clock: Clock, timeout_s: float) -> Counters:
-    """Counters at `memory`, `unix:///PATH`, `redis://...` or `rediss://...`.
-
-    `timeout_s` caps how long a call waits for a server. Nothing is connected yet. An embedded
-    server is named by the URL that it got from `EmbeddedServer`. Raises SettingsError.
+    `timeout_s` caps how long a call waits for a server; `processes` is how many share it, until it
+    has counted them. Nothing is connected yet. An embedded server is named by the URL that it got
+    from `EmbeddedServer`. Raises SettingsError.
     """
     if url == "memory":
         return MemoryCounters(clock)
-    if not url.startswith(_SERVERS):
+    if not url.startswith(SERVERS):
         raise SettingsError(
             f"--store must be memory, unix:///PATH, redis://HOST:PORT or rediss://HOST:PORT here, "
-            f"got {url!r}"
+            f"or redis+sentinel:// or redis+cluster://, got {url!r}"
         )
+    kind = ClusterCounters if CLUSTER in url.partition("://")[0] else RedisCounters
     try:
-        return GuardedCounters(RedisCounters(url, timeout_s=timeout_s), clock)
+        server = kind(url, timeout_s=timeout_s)
+        return SharedCounters(server, clock, processes=processes)
     except (TypeError, ValueError) as error:
         raise SettingsError(f"--store is not a usable URL: {error}") from None

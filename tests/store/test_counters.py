@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 
-from riskengine.store.counters import Counters, Hit, Tally
+from riskengine.store.counters import Algorithm, Counters, Hit, Tally
 
 SECOND = 1_000_000
 START = 1_700_000_000 * SECOND  # divides by every bucket below
@@ -138,6 +138,44 @@ async def test_a_clock_set_back_by_more_than_the_window_starts_afresh(counters: 
     await one(counters, login, START)
     assert (await one(counters, login, START - 60 * SECOND)).admitted
     assert not (await one(counters, login, START - 60 * SECOND)).admitted
+
+
+HOUR = 3_600 * SECOND
+EVERY_WINDOW = [
+    Hit("x", 3, 86_400 * SECOND),
+    Hit("x", 3, WINDOW),
+    Hit("x", 3, 86_400 * SECOND, algorithm=Algorithm.EXACT),
+    Hit("x", 3, WINDOW, algorithm=Algorithm.EXACT),
+    Hit("x", 3, 86_400 * SECOND, algorithm=Algorithm.APPROX),
+    Hit("x", 3, WINDOW, algorithm=Algorithm.APPROX),
+    Hit("x", 3, 86_400 * SECOND, algorithm=Algorithm.PACE, burst=3),
+    Hit("x", 3, WINDOW, algorithm=Algorithm.PACE, burst=3),
+]
+
+
+@pytest.mark.parametrize("hit_", EVERY_WINDOW, ids=repr)
+async def test_a_clock_that_steps_back_an_hour_frees_nothing_or_starts_afresh(
+    counters: Counters, hit_: Hit
+) -> None:
+    """A day's window holds its time; one of ten seconds has been set anew, and refuses nobody."""
+    day = hit_.window_us > HOUR
+    hit_ = hit_._replace(key=fresh())
+    for _ in range(3):
+        assert (await one(counters, hit_)).admitted
+    stepped = [await one(counters, hit_, START - HOUR) for _ in range(4)]
+    assert [tally.admitted for tally in stepped] == [not day] * 3 + [False]
+    assert stepped[3].retry_after_s <= hit_.window_us * 1.2 / SECOND + HOUR / SECOND
+
+
+@pytest.mark.parametrize("hit_", EVERY_WINDOW, ids=repr)
+async def test_a_clock_that_steps_an_hour_ahead_and_back_refuses_nobody_for_long(
+    counters: Counters, hit_: Hit
+) -> None:
+    hit_ = hit_._replace(key=fresh())
+    for _ in range(4):
+        await one(counters, hit_, START + HOUR)
+    back = await one(counters, hit_, START)
+    assert back.admitted is (hit_.window_us < HOUR)
 
 
 async def test_a_lowered_limit_holds_at_once(counters: Counters) -> None:

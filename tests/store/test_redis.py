@@ -14,12 +14,18 @@ HOUR = 3_600_000_000
 
 FIVE_HUNDRED = """
 import asyncio, sys
-from riskengine.store.counters import Hit
+from riskengine.clock import SystemClock
+from riskengine.store.counters import Algorithm, Hit
+from riskengine.store.leased import LeasedCounters
 from riskengine.store.redis import RedisCounters
 
 async def main() -> None:
     counters = RedisCounters(sys.argv[1], timeout_s=30)
-    sale = Hit(sys.argv[2], limit=100, window_us=3_600_000_000)
+    algorithm, lease = Algorithm[sys.argv[3]], int(sys.argv[4])
+    window_us = 3_600_000_000 * (11 if lease else 10) // 10
+    sale = Hit(sys.argv[2], 100, window_us, algorithm=algorithm, lease=lease)
+    if lease:
+        counters = LeasedCounters(counters, SystemClock())
     print("ready", flush=True)
     sys.stdin.readline()
     answers = await asyncio.gather(*[counters.hit([[sale]], budget_s=30) for _ in range(500)])
@@ -29,25 +35,41 @@ asyncio.run(main())
 """
 
 
-async def test_a_thousand_hits_of_two_processes_admit_exactly_the_limit(valkey_url: str) -> None:
-    key = uuid.uuid4().hex
+async def admitted_by_processes(url: str, number: int, algorithm: str, lease: int = 0) -> int:
+    """What so many processes get of a limit of 100, with 500 hits each at once."""
+    words = [url, uuid.uuid4().hex, algorithm, str(lease)]
+    pipe = asyncio.subprocess.PIPE
     clients = [
         await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            FIVE_HUNDRED,
-            valkey_url,
-            key,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
+            sys.executable, "-c", FIVE_HUNDRED, *words, stdin=pipe, stdout=pipe
         )
-        for _ in range(2)
+        for _ in range(number)
     ]
     for client in clients:
         assert client.stdout is not None
         assert await client.stdout.readline() == b"ready\n"
     answers = await asyncio.gather(*[client.communicate(b"go\n") for client in clients])
-    assert sum(int(out) for out, _ in answers) == 100
+    return sum(int(out) for out, _ in answers)
+
+
+async def test_a_thousand_hits_of_two_processes_admit_exactly_the_limit(valkey_url: str) -> None:
+    assert await admitted_by_processes(valkey_url, 2, "STRICT") == 100
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["EXACT", "STRICT"])
+async def test_eight_processes_on_one_key_admit_exactly_the_limit(
+    valkey_url: str, algorithm: str
+) -> None:
+    assert await admitted_by_processes(valkey_url, 8, algorithm) == 100
+
+
+@pytest.mark.slow
+async def test_eight_processes_with_leases_never_admit_more_than_the_limit(
+    valkey_url: str,
+) -> None:
+    admitted = await admitted_by_processes(valkey_url, 8, "STRICT", lease=10)
+    assert 100 - 8 * 10 <= admitted <= 100
 
 
 async def test_two_clients_at_once_admit_exactly_the_limit(valkey_url: str) -> None:

@@ -1,0 +1,101 @@
+"""Remembers who was refused until when: a client over its limit costs no round trip."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from riskengine.clock import Clock
+from riskengine.store.counters import Algorithm, Counters, Hit, Tally
+
+ASKED_AGAIN_S = 10.0
+"""A refusal is looked up again after so long, so that a limit that was reset is noticed."""
+
+
+class _Refusal(NamedTuple):
+    request: list[Hit]
+    tallies: list[Tally]
+    since: float
+    until: float
+
+
+class DenialCache:
+    """Answers what `inner` refused before, for as long as there cannot be room.
+
+    A refused request changes nothing in the store, and room comes with time alone: until the
+    store's own `retry_after` is over, asking again would be refused again. Time is measured from
+    before the question, so that nobody is refused a microsecond too long. Limits that count
+    refused requests, and requests in flight, are always asked for.
+    """
+
+    def __init__(self, inner: Counters, clock: Clock, *, entries_max: int = 65_536) -> None:
+        self._inner = inner
+        self._clock = clock
+        self._entries_max = entries_max
+        self._refusals: dict[tuple[str, ...], _Refusal] = {}
+        self.spared = 0
+        """Requests answered without the store."""
+
+    async def hit(
+        self,
+        requests: Sequence[Sequence[Hit]],
+        *,
+        at_us: Sequence[int] | None = None,
+        budget_s: float,
+    ) -> list[list[Tally]]:
+        """Ask `inner` for those that are not refused for sure; see `Counters.hit`."""
+        if at_us is not None or not requests:
+            return await self._inner.hit(requests, at_us=at_us, budget_s=budget_s)
+        now = self._clock.monotonic()
+        answers: list[list[Tally]] = []
+        asked: list[int] = []
+        for number, request in enumerate(requests):
+            known = self._recall(request, now) if self._refusals else None
+            answers.append(known or [])
+            if known is None:
+                asked.append(number)
+        self.spared += len(requests) - len(asked)
+        if not asked:
+            return answers
+        tallies = await self._inner.hit([requests[n] for n in asked], budget_s=budget_s)
+        for number, own in zip(asked, tallies, strict=True):
+            answers[number] = own
+            self._learn(requests[number], own, now)
+        return answers
+
+    async def close(self) -> None:
+        """Close `inner`."""
+        await self._inner.close()
+
+    def _recall(self, request: Sequence[Hit], now: float) -> list[Tally] | None:
+        name = tuple([hit[0] for hit in request])
+        refusal = self._refusals.get(name)
+        if refusal is None:
+            return None
+        if now >= refusal.until:
+            del self._refusals[name]
+            return None
+        if refusal.request != list(request):
+            return None
+        passed = now - refusal.since
+        return [
+            Tally(admitted, remaining, max(0.0, retry_after_s - passed))
+            for admitted, remaining, retry_after_s in refusal.tallies
+        ]
+
+    def _learn(self, request: Sequence[Hit], tallies: list[Tally], now: float) -> None:
+        full = [
+            tally.retry_after_s
+            for hit, tally in zip(request, tallies, strict=True)
+            if not tally.admitted and not hit.observed
+        ]
+        if not full or any(map(_always_asked, request)):
+            return
+        if len(self._refusals) >= self._entries_max:
+            del self._refusals[next(iter(self._refusals))]
+        until = now + min(max(full), ASKED_AGAIN_S)
+        self._refusals[tuple([hit[0] for hit in request])] = _Refusal(
+            list(request), tallies, now, until
+        )
+
+
+def _always_asked(hit: Hit) -> bool:
+    return hit.count_denied or hit.algorithm is Algorithm.CONCURRENCY

@@ -1,0 +1,42 @@
+"""Counters at a server, with all that stands between a decision and its bad days."""
+
+from collections.abc import Sequence
+
+from riskengine.clock import Clock
+from riskengine.store.census import Census
+from riskengine.store.counters import Counters, Hit, Tally
+from riskengine.store.denials import DenialCache
+from riskengine.store.guarded import GuardedCounters
+from riskengine.store.leased import LeasedCounters
+
+
+class SharedCounters:
+    """From the decision inwards: leases, remembered refusals, the breaker, the server."""
+
+    def __init__(self, server: Counters, clock: Clock, *, processes: int = 1) -> None:
+        """`processes` is how many to expect until the store has counted them."""
+        self.guarded = GuardedCounters(server, clock)
+        self.denials = DenialCache(self.guarded, clock)
+        self.census = Census(self.guarded, at_first=processes)
+        self._outermost = LeasedCounters(self.denials, clock)
+
+    @property
+    def away_s(self) -> float | None:
+        """Seconds since the store was given up; None while it is asked."""
+        return self.guarded.away_s
+
+    async def hit(
+        self,
+        requests: Sequence[Sequence[Hit]],
+        *,
+        at_us: Sequence[int] | None = None,
+        budget_s: float,
+    ) -> list[list[Tally]]:
+        """See `Counters.hit`."""
+        self.census.begin()
+        return await self._outermost.hit(requests, at_us=at_us, budget_s=budget_s)
+
+    async def close(self) -> None:
+        """Leave the census and close the connections."""
+        await self.census.end()
+        await self._outermost.close()
