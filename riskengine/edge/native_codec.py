@@ -19,6 +19,7 @@ REQUESTS_MAX = 512
 OUTCOMES_MAX = 4_096
 _ID_MAX = 128
 _COMMON_HEADER_MAX = 256  # longer ones are hardly sent twice, and would fill the memory
+_COMMON_HEADERS_MAX = 16_384
 _COUNT_MAX = 2**63 - 1
 
 M = TypeVar("M", bound=Message)
@@ -113,12 +114,7 @@ def _request(message: RawRequest) -> Request:
         stamp = message.received_at
         received_at = stamp.seconds + stamp.nanos * 1e-9
     attributes = message.attributes
-    headers = tuple(
-        [
-            _common_header(header) if len(header) <= _COMMON_HEADER_MAX else _header(header)
-            for header in message.headers
-        ]
-    )
+    headers = tuple(map(_header, message.headers))
     return make_request(
         client_ip=message.client_ip,
         request_id=message.request_id,
@@ -142,16 +138,26 @@ def _request(message: RawRequest) -> Request:
     )
 
 
-def _header(encoded: bytes) -> tuple[str, str]:
-    """Lower-case name and value of a Header."""
-    try:
-        header = pb.Header.FromString(encoded)
-    except DecodeError:
-        raise _not_a(pb.EvaluateRequest) from None
-    return header.name.lower(), header.value
+class _Headers(dict[bytes, tuple[str, str]]):
+    """Lower-case names and values of encoded Headers, remembered.
+
+    A dict that fills itself: `lru_cache` takes half as long again, on every header of a request.
+    """
+
+    def __missing__(self, encoded: bytes) -> tuple[str, str]:
+        try:
+            message = pb.Header.FromString(encoded)
+        except DecodeError:
+            raise _not_a(pb.EvaluateRequest) from None
+        header = message.name.lower(), message.value
+        if len(encoded) <= _COMMON_HEADER_MAX:
+            if len(self) >= _COMMON_HEADERS_MAX:
+                self.clear()
+            self[encoded] = header
+        return header
 
 
-_common_header = lru_cache(maxsize=16_384)(_header)
+_header = _Headers().__getitem__
 
 
 def _request_or_refusal(message: RawRequest) -> Request | Decision:
