@@ -182,13 +182,13 @@ class LineEncoder:
         redaction, features = self._redaction, inspection.features
         hits = redaction.hits(decision.hits, inspection.request) if decision.hits else []
         return DecisionLine(
-            at=at,
-            request=redaction.line(inspection.request, at),
-            decision=DecisionBody.of(decision, hits),
-            profile=redaction.profile(inspection.profile_key),
-            features=features if features is None or isinstance(features, list) else list(features),
-            features_version="" if features is None else self._features_version,
-            identifiers_hashed=redaction.hashes,
+            at,
+            redaction.line(inspection.request, at),
+            DecisionBody.of(decision, hits),
+            redaction.profile(inspection.profile_key),
+            features if features is None or isinstance(features, list) else list(features),
+            "" if features is None else self._features_version,
+            redaction.hashes,
         )
 
 
