@@ -12,6 +12,8 @@ class Verdict(IntEnum):
     THROTTLE = 2
     DENY = 3
 
+    __hash__ = int.__hash__  # Enum's own is a Python function, and verdicts are keys everywhere
+
     @property
     def word(self) -> str:
         """The word of rules, logs and tables: allow, throttle, deny."""

@@ -19,6 +19,7 @@ REQUESTS_MAX = 512
 OUTCOMES_MAX = 4_096
 _ID_MAX = 128
 _COMMON_HEADER_MAX = 256  # longer ones are hardly sent twice, and would fill the memory
+_COMMON_HEADERS_MAX = 16_384
 _COUNT_MAX = 2**63 - 1
 
 M = TypeVar("M", bound=Message)
@@ -56,28 +57,27 @@ def encode_decision(decision: Decision) -> bytes:
     """A Decision.
 
     Most of it is the same in thousands of decisions, and fields of one message may be
-    concatenated in any order: so that part is encoded once, which takes 2 us off each decision.
+    concatenated in any order: so that part is encoded once, which halves the time.
     """
-    parts = [
-        _text(b"\x0a", decision.request_id),
-        _text(b"\x12", decision.decision_id),
-        _verdict(
-            decision.verdict,
-            decision.stage,
-            decision.rule_id,
-            decision.reason,
-            decision.ruleset_revision,
-            decision.model_version,
-            decision.degraded,
-        ),
-    ]
+    encoded = _text(b"\x0a", decision.request_id) if decision.request_id else b""
+    encoded += _text(b"\x12", decision.decision_id) + _verdict(
+        decision.verdict,
+        decision.stage,
+        decision.rule_id,
+        decision.reason,
+        decision.ruleset_revision,
+        decision.model_version,
+        decision.degraded,
+    )
     if decision.anomaly_score is not None:
-        parts.append(b"\x41" + _double(decision.anomaly_score))
+        encoded += b"\x41" + _double(decision.anomaly_score)
     if decision.retry_after_s is not None:
-        parts.append(pb.Decision(retry_after=_duration(decision.retry_after_s)).SerializeToString())
-    parts += [_framed(b"\x4a", _hit(hit)) for hit in decision.hits]
-    parts += [_framed(b"\x52", _limit(limit)) for limit in decision.limits]
-    return b"".join(parts)
+        encoded += pb.Decision(retry_after=_duration(decision.retry_after_s)).SerializeToString()
+    for hit in decision.hits:
+        encoded += _framed(b"\x4a", _hit(hit))
+    for limit in decision.limits:
+        encoded += _framed(b"\x52", _limit(limit))
+    return encoded
 
 
 def encode_batch(decisions: Iterable[Decision]) -> bytes:
@@ -113,12 +113,7 @@ def _request(message: RawRequest) -> Request:
         stamp = message.received_at
         received_at = stamp.seconds + stamp.nanos * 1e-9
     attributes = message.attributes
-    headers = tuple(
-        [
-            _common_header(header) if len(header) <= _COMMON_HEADER_MAX else _header(header)
-            for header in message.headers
-        ]
-    )
+    headers = tuple(map(_header, message.headers))
     return make_request(
         client_ip=message.client_ip,
         request_id=message.request_id,
@@ -142,16 +137,26 @@ def _request(message: RawRequest) -> Request:
     )
 
 
-def _header(encoded: bytes) -> tuple[str, str]:
-    """Lower-case name and value of a Header."""
-    try:
-        header = pb.Header.FromString(encoded)
-    except DecodeError:
-        raise _not_a(pb.EvaluateRequest) from None
-    return header.name.lower(), header.value
+class _Headers(dict[bytes, tuple[str, str]]):
+    """Lower-case names and values of encoded Headers, remembered.
+
+    A dict that fills itself: `lru_cache` takes half as long again, on every header of a request.
+    """
+
+    def __missing__(self, encoded: bytes) -> tuple[str, str]:
+        try:
+            message = pb.Header.FromString(encoded)
+        except DecodeError:
+            raise _not_a(pb.EvaluateRequest) from None
+        header = message.name.lower(), message.value
+        if len(encoded) <= _COMMON_HEADER_MAX:
+            if len(self) >= _COMMON_HEADERS_MAX:
+                self.clear()
+            self[encoded] = header
+        return header
 
 
-_common_header = lru_cache(maxsize=16_384)(_header)
+_header = _Headers().__getitem__
 
 
 def _request_or_refusal(message: RawRequest) -> Request | Decision:
@@ -223,7 +228,11 @@ def _hit(hit: RuleHit) -> bytes:
 
 def _limit(state: LimitState) -> bytes:
     constant = _limit_rule(state.rule_id, state.limit, state.window_s, state.observed)
-    encoded = constant + b"\x18" + _varint(min(max(state.remaining, 0), _COUNT_MAX))
+    remaining = state.remaining
+    if 0 <= remaining < 128:
+        encoded = constant + _SMALL[remaining]
+    else:
+        encoded = constant + _varint(min(max(remaining, 0), _COUNT_MAX))
     if not state.retry_after_s:
         return encoded
     return encoded + pb.LimitState(retry_after=_duration(state.retry_after_s)).SerializeToString()
@@ -231,12 +240,14 @@ def _limit(state: LimitState) -> bytes:
 
 @lru_cache(maxsize=4_096)
 def _limit_rule(rule_id: str, limit: int, window_s: float, observed: bool) -> bytes:
-    return pb.LimitState(
+    """What a rule always says, and the tag of `remaining`."""
+    constant = pb.LimitState(
         rule_id=rule_id,
         limit=limit,
         window=_duration(window_s),
         mode=pb.MODE_OBSERVE if observed else pb.MODE_ENFORCE,
-    ).SerializeToString()
+    )
+    return constant.SerializeToString() + b"\x18"
 
 
 def _duration(seconds: float) -> Duration:
@@ -249,12 +260,13 @@ def _text(tag: bytes, text: str) -> bytes:
 
 
 def _framed(tag: bytes, content: bytes) -> bytes:
-    return tag + _varint(len(content)) + content
+    size = len(content)
+    return tag + (_SMALL[size] if size < 128 else _varint(size)) + content
 
 
 def _varint(number: int) -> bytes:
-    if number < 128:
-        return _SMALL[number]
+    if number < 16_384:
+        return _SMALL[number] if number < 128 else bytes((number & 127 | 128, number >> 7))
     encoded = bytearray()
     while number > 127:
         encoded.append(number & 127 | 128)

@@ -37,7 +37,7 @@ class HitLine(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         )
 
 
-class DecisionBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class DecisionBody(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A decision, as it stands in the log."""
 
     decision_id: str
@@ -56,26 +56,25 @@ class DecisionBody(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     @classmethod
     def of(cls, decision: Decision, hits: list[HitLine]) -> "DecisionBody":
         """The loggable form of `decision`; its hits come redacted from the caller."""
-        return cls(
-            decision_id=decision.decision_id,
-            verdict=_WORDS[decision.verdict],
-            stage=decision.stage,
-            rule_id=decision.rule_id,
-            reason=decision.reason,
-            retry_after_s=decision.retry_after_s,
-            anomaly_score=decision.anomaly_score,
-            hits=hits,
-            limits=decision.limits,
-            ruleset_revision=decision.ruleset_revision,
-            model_version=decision.model_version,
-            degraded=decision.degraded,
+        return cls(  # by position, which takes half as long as by name
+            decision.decision_id,
+            _WORDS[decision.verdict],
+            decision.stage,
+            decision.rule_id,
+            decision.reason,
+            decision.retry_after_s,
+            decision.anomaly_score,
+            hits,
+            decision.limits,
+            decision.ruleset_revision,
+            decision.model_version,
+            decision.degraded,
         )
 
 
 class DecisionLine(
     msgspec.Struct,
     frozen=True,
-    kw_only=True,
     omit_defaults=True,
     gc=False,
     tag_field="type",

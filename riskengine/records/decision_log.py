@@ -1,10 +1,10 @@
-"""The decision log: every decision as a JSON line, written after the answer and beside the path."""
+"""The decision log: each decision as a JSON line, encoded after its answer, written by a thread."""
 
 import datetime
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
@@ -23,9 +23,8 @@ _log = logging.getLogger("riskengine.records")
 
 _MIB = 1024 * 1024
 _FLUSH_S = 0.1
-_SLICE = 64
-"""Decisions encoded between two writes. A write lets go of the interpreter lock, so that the
-serving thread never waits for more than about half a millisecond of encoding."""
+_WRITE_BYTES = _MIB
+"""Written at once, about; each write hands the interpreter lock over and back."""
 
 
 class LogCounts(NamedTuple):
@@ -42,7 +41,13 @@ class LogCounts(NamedTuple):
 
 
 class DecisionLog:
-    """Takes batches without ever waiting; a thread of its own encodes and appends them."""
+    """Takes batches without ever waiting for a file: a thread of its own appends them.
+
+    Lines are encoded by the thread that decided, between two batches. A thread that encodes beside
+    it would hold the interpreter lock as long, and costs up to 10 us a decision more: what one
+    core has just written comes slowly to another, and what waits in the queue as objects
+    keeps memory away from the next batch.
+    """
 
     def __init__(
         self,
@@ -71,12 +76,13 @@ class DecisionLog:
             max_total_bytes=max_total_bytes,
         )
         self._encoder = LineEncoder(Redaction(hash_key), features_version)
-        self._queue: deque[_Decided | _Reported] = deque()
+        self._queue: deque[_Block] = deque()
         self._queue_size = queue_size
         # Each counter has one writing thread, so that neither needs a lock.
         self._taken = 0
         self._done = 0
         self._dropped = 0
+        self._unencodable = 0
         self._wake = threading.Event()
         self._closing = False
         self._thread = threading.Thread(target=self._run, name="decision-log", daemon=True)
@@ -86,17 +92,20 @@ class DecisionLog:
     def counts(self) -> LogCounts:
         """What became of the lines so far."""
         segments = self._segments
-        return LogCounts(segments.written, self._dropped, segments.lost, segments.removed)
+        lost = self._unencodable + segments.lost
+        return LogCounts(segments.written, self._dropped, lost, segments.removed)
 
     def record(
         self, inspections: Sequence[Inspection], decisions: Sequence[Decision], latency_s: float = 0
     ) -> None:
         """Queue one batch; when the queue has no room for it, drop and count it."""
-        self._put(_Decided(inspections, decisions), len(decisions))
+        if self._has_room(len(decisions)):
+            self._put(len(decisions), lambda: self._encoder.decisions(inspections, decisions))
 
     def record_outcomes(self, outcomes: Sequence[Outcome], at: float) -> None:
         """Queue what became of allowed requests."""
-        self._put(_Reported(outcomes, at), len(outcomes))
+        if self._has_room(len(outcomes)):
+            self._put(len(outcomes), lambda: self._encoder.outcomes(outcomes, at))
 
     def record_reload(self, succeeded: bool) -> None:
         """Nothing to write: each decision names its ruleset."""
@@ -110,12 +119,23 @@ class DecisionLog:
         self._wake.set()
         self._thread.join()
 
-    def _put(self, entry: "_Decided | _Reported", size: int) -> None:
-        if self._closing or self._taken - self._done + size > self._queue_size:
-            self._dropped += size
+    def _has_room(self, lines: int) -> bool:
+        """Whether the queue takes so many lines; they are counted as dropped where it does not."""
+        if self._closing or self._taken - self._done + lines > self._queue_size:
+            self._dropped += lines
+            return False
+        return True
+
+    def _put(self, lines: int, encode: Callable[[], bytes]) -> None:
+        """Queue so many lines. What cannot be encoded is lost and counted, never the log."""
+        try:
+            block = encode()
+        except Exception:  # noqa: BLE001 - a decision that cannot be told has still been taken
+            _log.exception("entries of the decision log cannot be encoded")
+            self._unencodable += lines
             return
-        self._taken += size
-        self._queue.append(entry)
+        self._taken += lines
+        self._queue.append(_Block(block, lines))
         if self._taken - self._done > self._queue_size // 4:
             self._wake.set()
 
@@ -129,29 +149,15 @@ class DecisionLog:
         self._segments.close()
 
     def _drain(self) -> None:
-        lines: list[bytes] = []
         while self._queue:
-            lines += self._encode(self._queue.popleft())
-            if len(lines) >= _SLICE:
-                self._append(lines)
-                lines = []
-        self._append(lines)
-
-    def _append(self, lines: list[bytes]) -> None:
-        if lines:
-            self._segments.append(b"".join(lines), len(lines))
-
-    def _encode(self, entry: "_Decided | _Reported") -> list[bytes]:
-        """The entry's lines. What cannot be encoded is lost and counted, never the log."""
-        size = len(entry[0])
-        try:
-            return list(self._encoder.lines(entry))
-        except Exception:  # noqa: BLE001 - the thread outlives any entry; it is counted
-            _log.exception("entries of the decision log cannot be encoded")
-            self._segments.lost += size
-            return []
-        finally:
-            self._done += size
+            blocks = [self._queue.popleft()]
+            size = len(blocks[0].data)
+            while self._queue and size < _WRITE_BYTES:
+                blocks.append(self._queue.popleft())
+                size += len(blocks[-1].data)
+            lines = sum(block.lines for block in blocks)
+            self._segments.append(b"".join(block.data for block in blocks), lines)
+            self._done += lines
 
 
 class LineEncoder:
@@ -162,40 +168,34 @@ class LineEncoder:
         self._features_version = features_version
         self._json = msgspec.json.Encoder()
 
-    def lines(self, entry: "_Decided | _Reported") -> list[bytes]:
-        """One line, with its newline, per decision or outcome."""
-        if isinstance(entry, _Reported):
-            at = _moment(entry.at)
-            return [self._line(_outcome(outcome, at)) for outcome in entry.outcomes]
-        pairs = zip(entry.inspections, entry.decisions, strict=True)
-        return [self._line(self._decision(*pair)) for pair in pairs]
+    def decisions(self, inspections: Sequence[Inspection], decisions: Sequence[Decision]) -> bytes:
+        """One line per decision, each with its newline."""
+        return self._json.encode_lines(list(map(self._decision, inspections, decisions)))
 
-    def _line(self, value: DecisionLine | OutcomeReport) -> bytes:
-        return self._json.encode(value) + b"\n"
+    def outcomes(self, outcomes: Sequence[Outcome], at: float) -> bytes:
+        """One line per outcome, each with its newline."""
+        moment = _moment(at)
+        return self._json.encode_lines([_outcome(outcome, moment) for outcome in outcomes])
 
     def _decision(self, inspection: Inspection, decision: Decision) -> DecisionLine:
         at = _moment(inspection.at)
         redaction, features = self._redaction, inspection.features
         hits = redaction.hits(decision.hits, inspection.request) if decision.hits else []
         return DecisionLine(
-            at=at,
-            request=redaction.line(inspection.request, at),
-            decision=DecisionBody.of(decision, hits),
-            profile=redaction.profile(inspection.profile_key),
-            features=features if features is None or isinstance(features, list) else list(features),
-            features_version="" if features is None else self._features_version,
-            identifiers_hashed=redaction.hashes,
+            at,
+            redaction.line(inspection.request, at),
+            DecisionBody.of(decision, hits),
+            redaction.profile(inspection.profile_key),
+            features if features is None or isinstance(features, list) else list(features),
+            "" if features is None else self._features_version,
+            redaction.hashes,
         )
 
 
-class _Decided(NamedTuple):
-    inspections: Sequence[Inspection]
-    decisions: Sequence[Decision]
-
-
-class _Reported(NamedTuple):
-    outcomes: Sequence[Outcome]
-    at: float
+class _Block(NamedTuple):
+    data: bytes
+    """Whole lines."""
+    lines: int
 
 
 def _outcome(outcome: Outcome, at: datetime.datetime) -> OutcomeReport:

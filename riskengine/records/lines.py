@@ -32,7 +32,7 @@ Moment = Annotated[datetime.datetime, msgspec.Meta(tz=True)]
 """A time with its zone: `2026-03-01T10:00:00Z`. Without one, replay would depend on the machine."""
 
 
-class RequestLine(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+class RequestLine(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A request as it stands in a file. `null` headers mean that the source does not tell them."""
 
     received_at: Moment
