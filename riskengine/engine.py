@@ -5,7 +5,7 @@ import itertools
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,18 +18,26 @@ from riskengine.decision import Decision, RuleHit, Verdict
 from riskengine.errors import RiskEngineError
 from riskengine.funnel import Funnel, Stage
 from riskengine.inspection import Batch, Inspection
+from riskengine.origin.reader import OriginReader
+from riskengine.origin.verification import BotVerifier
 from riskengine.outcome import Outcome
 from riskengine.request import Request
+from riskengine.ruleset.ban_terms import BanTerms, ban_terms
 from riskengine.ruleset.ruleset import Ruleset
-from riskengine.stages.addresses import AddressesStage
+from riskengine.stages.addresses import BANNED, AddressesStage
 from riskengine.stages.behavior import BehaviorStage
 from riskengine.stages.parameters import ParametersStage
 from riskengine.stages.rate_limits import RateLimitsStage
+from riskengine.store.ban_book import BanBook
+from riskengine.store.ban_feed import BanFeed
+from riskengine.store.bans import Ban, make_ban
 from riskengine.store.counters import Counters
 from riskengine.store.memory import MemoryCounters
 
 _log = logging.getLogger("riskengine.engine")
 _REMEMBERED_DECISIONS = 65_536
+_FIRST_BANS_S = 1.0
+"""How long a start waits for the bans; without them it serves all the same."""
 
 
 class Records(Protocol):
@@ -71,6 +79,7 @@ class _Active:
     loaded: Loaded
     funnel: Funnel
     model_version: str
+    bans: Mapping[str, BanTerms]
 
 
 class Engine:
@@ -94,6 +103,8 @@ class Engine:
         decision_ids: Callable[[], str] | None = None,
         reloader: Callable[[], Loaded] | None = None,
         around_stage: Callable[[Stage], Stage] = lambda stage: stage,
+        bans: BanFeed | None = None,
+        verifier: BotVerifier | None = None,
         share: float = 1.0,
         default_budget_s: float = 0.05,
         max_budget_s: float = 1.0,
@@ -104,8 +115,9 @@ class Engine:
 
         `believe_received_at` runs windows and profiles on the requests' own time; `reloader`
         reads rules and model anew, in a thread; `around_stage` may put something around each stage
-        (replay lets a log answer for a stage whose input the log withholds); `gather_s` is how
-        long a batch waits for company, see Batcher.
+        (replay lets a log answer for a stage whose input the log withholds); without `bans` those
+        that rules set stay in this process; without a `verifier` only published ranges tell bots;
+        `gather_s` is how long a batch waits for company, see Batcher.
         """
         self._clock = clock or SystemClock()
         self._counters = counters or MemoryCounters(self._clock)
@@ -115,6 +127,9 @@ class Engine:
         self._reloader = reloader
         self._around_stage = around_stage
         self._share = share
+        self._feed = bans
+        self._book = BanBook() if bans is None else bans.book
+        self._verifier = verifier
         self._default_budget_s = default_budget_s
         self._max_budget_s = max_budget_s
         self._profiles = ProfileTable(
@@ -137,6 +152,16 @@ class Engine:
     def ruleset(self) -> Ruleset:
         """The rules that decide now."""
         return self._active.loaded.ruleset
+
+    def stale_lists(self) -> list[str]:
+        """Ids of lists and databases that are older than they may be."""
+        return self.ruleset.stale(self._clock.now())
+
+    async def prepare(self) -> None:
+        """Learn which bans there are, and go on doing so; the store may well be away."""
+        if self._feed is not None:
+            self._feed.start()
+            await self._feed.first_sync(_FIRST_BANS_S)
 
     async def evaluate(
         self, requests: Sequence[Request], *, budget_s: float | None = None
@@ -184,6 +209,10 @@ class Engine:
     async def close(self) -> None:
         """Finish what was taken up, give connections back, write out the records."""
         await self._batcher.drain()
+        if self._verifier is not None:
+            await self._verifier.close()
+        if self._feed is not None:
+            await self._feed.close()
         await self._counters.close()
         for records in self._records:
             await asyncio.to_thread(records.close)
@@ -198,7 +227,20 @@ class Engine:
         """Compile rules into stages; nothing that serves is touched, so any thread may do it."""
         rules = loaded.ruleset
         stages: list[Stage] = [
-            AddressesStage(rules.addresses),
+            AddressesStage(
+                rules.addresses,
+                bots=rules.bots,
+                list_files=rules.list_files,
+                lists=rules.lists,
+                bans=self._book,
+                origins=OriginReader(
+                    databases=rules.databases,
+                    bots=rules.bots.bots,
+                    lists=rules.lists,
+                    verifier=self._verifier,
+                    matches=rules.origin_matches(),
+                ),
+            ),
             ParametersStage(rules.parameters, rules.routes),
             RateLimitsStage(
                 rules.limits,
@@ -212,13 +254,23 @@ class Engine:
         funnel = Funnel(
             [self._around_stage(stage) for stage in stages], on_failure=self._note_failure
         )
-        return _Active(loaded, funnel, loaded.model.version if loaded.model else "")
+        version = loaded.model.version if loaded.model else ""
+        return _Active(loaded, funnel, version, ban_terms(rules))
 
     async def _decide(self, work: Work) -> list[Decision]:
         started = self._clock.monotonic()
         active = self._active
+        apart = self._believe_received_at and bool(active.bans)
+        decided: list[Decision] = []
+        for requests in _one_moment_each(work.requests) if apart else [work.requests]:
+            decided += await self._decide_together(work, requests, active, started)
+        return decided
+
+    async def _decide_together(
+        self, work: Work, requests: Sequence[Request], active: _Active, started: float
+    ) -> list[Decision]:
         batch = Batch.of(
-            work.requests,
+            requests,
             active.loaded.ruleset.routes,
             now=self._clock.now(),
             deadline=work.deadline,
@@ -227,11 +279,26 @@ class Engine:
         )
         self._latest_at = max([self._latest_at, *(i.at for i in batch.every[-1:])])
         await active.funnel.run(batch)
+        if active.bans:
+            self._ban(batch, active.bans)
         decisions = [self._conclude(inspection, active) for inspection in batch.every]
         asyncio.get_running_loop().call_soon(
             self._note_batch, batch, decisions, self._clock.monotonic() - started
         )
         return decisions
+
+    def _ban(self, batch: Batch, terms: Mapping[str, BanTerms]) -> None:
+        """Ban whom a rule stopped that says so. Who is banned already is not banned anew."""
+        for inspection in batch.every:
+            if inspection.decided_by is None or inspection.allowlisted_by is not None:
+                continue
+            if inspection.origin.verified or inspection.decided_by.reason == BANNED:
+                continue
+            for ban in _bans_of(inspection, terms):
+                if self._feed is not None:
+                    self._feed.publish(ban, after=ban.created_at)
+                else:
+                    self._book.put(ban, after=ban.created_at)
 
     def _now(self) -> float:
         """Seconds since the epoch on the clock that decisions run on."""
@@ -274,6 +341,40 @@ class Engine:
     def _note_reload(self, succeeded: bool) -> None:
         for records in self._records:
             records.record_reload(succeeded)
+
+
+def _bans_of(inspection: Inspection, terms: Mapping[str, BanTerms]) -> Iterator[Ban]:
+    """A ban for each enforced hit of a rule that bans."""
+    request, at = inspection.request, inspection.at
+    for hit in inspection.hits:
+        own = terms.get(hit.rule_id)
+        if own is None or hit.observed:
+            continue
+        yield make_ban(
+            request.address.text,
+            namespace=request.namespace,
+            host="" if own.all_hosts else request.host,
+            reason=hit.reason,
+            author=f"rule:{hit.rule_id}",
+            rule_id=hit.rule_id,
+            created_at=at,
+            expires_at=at + own.seconds,
+        )
+
+
+def _one_moment_each(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
+    """Parts in which nobody comes at two different times.
+
+    A ban holds for whatever comes later than the request that caused it. On the clock of requests
+    that may be in the same batch, which is then cut here.
+    """
+    start, seen = 0, dict[str, float | None]()
+    for place, request in enumerate(requests):
+        at = seen.setdefault(request.address.subject, request.received_at)
+        if at != request.received_at:
+            yield requests[start:place]
+            start, seen = place, {request.address.subject: request.received_at}
+    yield requests[start:]
 
 
 _NO_HIT = RuleHit("", "", Verdict.ALLOW, "ok")

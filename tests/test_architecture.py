@@ -21,6 +21,7 @@ ORDER = [
     "normalize",
     "query",
     "ruleset",
+    "origin",
     "inspection",
     "store",
     "behavior",

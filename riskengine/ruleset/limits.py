@@ -5,7 +5,8 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import Field, field_validator, model_validator
 
 from riskengine.decision import Verdict
-from riskengine.ruleset.fields import Duration, Entry, Identifier, Rule, StoppingVerdict
+from riskengine.ruleset.fields import Banning, Duration, Entry, Identifier, Rule, StoppingVerdict
+from riskengine.ruleset.origin_match import OriginMatch
 from riskengine.ruleset.path_patterns import PathPattern
 from riskengine.ruleset.routes import Kind, Method
 
@@ -13,8 +14,9 @@ LIMIT_MAX = 1_000_000_000
 WINDOW_MIN_S = 0.01
 
 PlainPart = Literal[
-    "ip", "user", "session", "device", "route", "tls", "host", "method", "namespace"
-]
+    "ip", "user", "session", "device", "route", "tls", "host", "method", "namespace",
+    "country", "asn", "bot",
+]  # fmt: skip
 OnStoreError = Literal["local", "open", "closed"]
 
 _PART_PATTERN = rf"^({'|'.join(get_args(PlainPart))}|(attribute|header):[A-Za-z0-9._-]{{1,64}})$"
@@ -28,7 +30,7 @@ Word = Annotated[str, Field(min_length=1, max_length=256)]
 Count = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
 
 
-class LimitMatch(Entry):
+class LimitMatch(OriginMatch):
     """Which requests a limit counts: those that fulfil every field given; all where none is."""
 
     methods: tuple[Method, ...] = ()
@@ -47,14 +49,14 @@ class LimitMatch(Entry):
     """Headers that must have exactly these values; names in any case."""
 
 
-class LimitRule(Rule):
+class LimitRule(Banning, Rule):
     """At most `limit` hits in any trailing `window`, for each key."""
 
     match: LimitMatch = LimitMatch()
     """Which requests count; all where it is left out."""
     key: tuple[KeyPart, ...] = Field(min_length=1)
     """What is counted apart: ip, user, session, device, route, tls, host, method, namespace,
-    attribute:NAME, header:NAME, or several of them together."""
+    country, asn, bot, attribute:NAME, header:NAME, or several of them together."""
     missing: Literal["skip", "count"] = "skip"
     """When a request lacks a part of the key: not counted, or counted as one client together."""
     limit: Count

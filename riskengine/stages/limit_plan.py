@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 
 from riskengine.inspection import Inspection
+from riskengine.origin.matching import origin_test
 from riskengine.ruleset.limits import LimitMatch, LimitRule
 from riskengine.ruleset.path_patterns import PathPatterns
 
@@ -21,8 +22,8 @@ class Limit:
     """One rule, ready to count."""
 
     __slots__ = (
-        "applies", "cost", "id", "limit", "observed", "rule", "subject", "suffix", "window_s",
-        "window_text", "window_us",
+        "applies", "cost", "for_bots", "id", "limit", "observed", "rule", "subject", "suffix",
+        "window_s", "window_text", "window_us",
     )  # fmt: skip
 
     def __init__(self, rule: LimitRule) -> None:
@@ -36,8 +37,10 @@ class Limit:
         self.window_text = _duration(rule.window)
         self.subject = _read_subject(rule)
         """Who is counted; None when this request is not."""
-        self.applies = _read_equals(rule.match)
-        """Whether headers and attributes are as asked; None when none are asked."""
+        self.applies = _read_applies(rule.match)
+        """Whether headers, attributes and origin are as asked; None when none are asked."""
+        self.for_bots = bool(rule.match.bot)
+        """Whether it counts verified bots: they have limits of their own."""
 
 
 class LimitPlan:
@@ -81,6 +84,15 @@ def _match_place(match: LimitMatch) -> Callable[[Inspection], bool]:
         )
 
     return matches
+
+
+def _read_applies(match: LimitMatch) -> Callable[[Inspection], bool] | None:
+    equals, meant = _read_equals(match), origin_test(match)
+    if meant is None:
+        return equals
+    if equals is None:
+        return lambda inspection: meant(inspection.origin)
+    return lambda inspection: meant(inspection.origin) and equals(inspection)
 
 
 def _read_equals(match: LimitMatch) -> Callable[[Inspection], bool] | None:
@@ -145,6 +157,9 @@ _READERS: dict[str, Reader] = {
     "method": lambda inspection: inspection.request.method,
     "namespace": lambda inspection: inspection.request.namespace,
     "route": lambda inspection: inspection.route.id if inspection.route else None,
+    "country": lambda inspection: inspection.origin.country,
+    "asn": lambda inspection: None if (n := inspection.origin.asn) is None else str(n),
+    "bot": lambda inspection: inspection.origin.bot,
 }
 
 

@@ -70,9 +70,12 @@ class RateLimitsStage:
         suffix, allowlisted = "}", inspection.allowlisted_by is not None
         if allowlisted:
             suffix = "}:allowlisted"
+        verified = inspection.origin.verified
         limits: list[tuple[Limit, str]] = []
         hits: list[Hit] = []
         for limit in self._plan.limits_at(inspection):
+            if verified and not limit.for_bots:
+                continue
             if limit.applies is not None and not limit.applies(inspection):
                 continue
             subject = limit.subject(inspection)

@@ -2,10 +2,13 @@
 
 from riskengine.clock import Clock
 from riskengine.errors import SettingsError
+from riskengine.store.bans import BanStore
 from riskengine.store.counters import Counters
 from riskengine.store.guarded import GuardedCounters
 from riskengine.store.memory import MemoryCounters
+from riskengine.store.memory_bans import MemoryBans
 from riskengine.store.redis import RedisCounters
+from riskengine.store.redis_bans import RedisBans
 
 _SERVERS = ("unix://", "redis://", "rediss://")
 
@@ -18,12 +21,27 @@ def open_counters(url: str, *, clock: Clock, timeout_s: float) -> Counters:
     """
     if url == "memory":
         return MemoryCounters(clock)
+    _check_server(url)
+    try:
+        return GuardedCounters(RedisCounters(url, timeout_s=timeout_s), clock)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"--store is not a usable URL: {error}") from None
+
+
+def open_bans(url: str, *, clock: Clock, timeout_s: float = 1.0) -> BanStore:
+    """Bans at the same URLs; nothing is connected yet. Raises SettingsError."""
+    if url == "memory":
+        return MemoryBans(clock)
+    _check_server(url)
+    try:
+        return RedisBans(url, timeout_s=timeout_s)
+    except (TypeError, ValueError) as error:
+        raise SettingsError(f"--store is not a usable URL: {error}") from None
+
+
+def _check_server(url: str) -> None:
     if not url.startswith(_SERVERS):
         raise SettingsError(
             f"--store must be memory, unix:///PATH, redis://HOST:PORT or rediss://HOST:PORT here, "
             f"got {url!r}"
         )
-    try:
-        return GuardedCounters(RedisCounters(url, timeout_s=timeout_s), clock)
-    except (TypeError, ValueError) as error:
-        raise SettingsError(f"--store is not a usable URL: {error}") from None
