@@ -1,6 +1,8 @@
 """The note beside a fetched list: where it came from, when, and what exactly it was."""
 
 import hashlib
+import os
+import tempfile
 from pathlib import Path
 
 import msgspec
@@ -35,6 +37,26 @@ def read_record(path: Path, content: bytes) -> FetchRecord | None:
     except (OSError, msgspec.DecodeError):
         return None
     return record if record.sha256 == digest_of(content) else None
+
+
+def write_record(path: Path, record: FetchRecord) -> None:
+    """Put the note beside the list at `path`, whole or not at all."""
+    replace_file(record_path(path), msgspec.json.format(msgspec.json.encode(record)) + b"\n")
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Write `path` so that everybody reads either all that was there or all that is new."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
 
 
 def fetched_at(path: Path, content: bytes) -> float:

@@ -41,6 +41,19 @@ def load_ruleset(directory: Path) -> Ruleset:
     return _Load(directory).ruleset()
 
 
+def load_sources(directory: Path) -> AddressesFile:
+    """`addresses.yaml` alone, without reading any list: some may not have been fetched yet."""
+    path = directory / "addresses.yaml"
+    try:
+        document = read_document(path, path.read_bytes())
+    except OSError as error:
+        raise RulesetError([f"{path}: cannot be read: {error.strerror}"]) from None
+    rules = validate(document, AddressesFile)
+    if rules is None:
+        raise RulesetError(sorted_messages(document.mistakes))
+    return rules
+
+
 def sorted_messages(mistakes: list[Mistake]) -> list[str]:
     """Mistakes as lines to show, each once, by file and line."""
     return [str(mistake) for mistake in sorted(set(mistakes))]
