@@ -37,6 +37,11 @@ class CrawlerTags:
         self._by_tag = {tag: _either(patterns) for tag, patterns in by_tag.items()}
         self._remembered = lru_cache(maxsize=16_384)(self._find)
 
+    @property
+    def known(self) -> frozenset[str]:
+        """The tags that the package gives."""
+        return frozenset(self._by_tag)
+
     def tags(self, agent: str) -> frozenset[str]:
         """`crawler` and the package's own tags; none where no crawler calls itself like this."""
         return self._remembered(agent[:AGENT_MAX])
