@@ -68,7 +68,7 @@ class ListUpdate:
     def update(self, source: AddressSource) -> Updated:
         """Fetch one list that has a `source`; what was there stays where anything is wrong."""
         held = self._held(source)
-        if held is not None and self._clock.now() - held.fetched_at < self._if_older_s:
+        if held is not None and self._is_recent(held):
             return Updated(source.id, "recent", "was fetched lately", held.networks, held.networks)
         try:
             return self._update(source, held)
@@ -77,6 +77,10 @@ class ListUpdate:
         except OSError as error:
             path = self._directory / source.file
             return Updated(source.id, "failed", f"{path}: {error.strerror}", held and held.networks)
+
+    def _is_recent(self, held: _Held) -> bool:
+        age_s = self._clock.now() - held.fetched_at
+        return self._if_older_s > 0 and age_s < self._if_older_s
 
     def _update(self, source: AddressSource, held: _Held | None) -> Updated:
         fetched = self._fetch(source.source or "", _conditions(held))

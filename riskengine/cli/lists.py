@@ -67,7 +67,8 @@ def status(rules: Rules = Path("rules"), as_json: Json = False) -> None:
     """Show every list and database: size, age, staleness. Exits with 1 when one is stale."""
     states = list_states(load_ruleset(rules), SystemClock().now())
     if as_json:
-        typer.echo(msgspec.json.format(msgspec.json.encode(states)).decode())
+        told = [state._asdict() for state in states]
+        typer.echo(msgspec.json.format(msgspec.json.encode(told)).decode())
     else:
         _show_states(states)
     raise typer.Exit(any(state.stale for state in states))
