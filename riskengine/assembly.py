@@ -9,13 +9,18 @@ from riskengine.behavior.model import Model
 from riskengine.behavior.registry import load_model
 from riskengine.clock import Clock
 from riskengine.engine import Engine, Loaded, Records
+from riskengine.origin.resolver import open_resolver
+from riskengine.origin.verification import BotVerifier
+from riskengine.records.address_metrics import BanState, list_states
 from riskengine.records.decision_log import DecisionLog
 from riskengine.records.metrics import Metrics
 from riskengine.ruleset.loader import load_ruleset
 from riskengine.ruleset.ruleset import Ruleset
 from riskengine.settings import Settings
+from riskengine.store.ban_book import BanBook
+from riskengine.store.ban_feed import BanFeed
 from riskengine.store.counters import Counters
-from riskengine.store.open import open_counters
+from riskengine.store.open import open_bans, open_counters
 from riskengine.store.shared import SharedCounters
 
 
@@ -45,7 +50,8 @@ def open_engine(settings: Settings, *, clock: Clock, metrics: Metrics) -> Engine
     )
     if isinstance(counters, SharedCounters):
         metrics.store_state = lambda: "closed" if counters.away_s is None else "open"
-    return Engine(
+    bans = BanFeed(open_bans(settings.store, clock=clock), BanBook(), clock)
+    engine = Engine(
         loaded.ruleset,
         model=loaded.model,
         counters=counters,
@@ -57,7 +63,12 @@ def open_engine(settings: Settings, *, clock: Clock, metrics: Metrics) -> Engine
         default_budget_s=settings.default_budget_ms / 1_000,
         max_budget_s=settings.max_budget_ms / 1_000,
         gather_s=settings.gather_ms / 1_000,
+        bans=bans,
+        verifier=BotVerifier(open_resolver(settings.dns_servers), clock),
     )
+    metrics.lists = lambda: list_states(engine.ruleset, clock.now())
+    metrics.bans = lambda: BanState(len(bans.book), bans.age_s)
+    return engine
 
 
 def _share_of(counters: Counters) -> Callable[[], float]:

@@ -5,7 +5,7 @@ import itertools
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -18,20 +18,27 @@ from riskengine.decision import Decision, RuleHit, Verdict
 from riskengine.errors import RiskEngineError
 from riskengine.funnel import Funnel, Stage
 from riskengine.inspection import Batch, Inspection
+from riskengine.origin.reader import OriginReader
+from riskengine.origin.verification import BotVerifier
 from riskengine.outcome import Outcome
 from riskengine.request import Request
+from riskengine.rule_bans import RuleBans
+from riskengine.ruleset.ban_terms import BanTerms, ban_terms
 from riskengine.ruleset.ruleset import Ruleset
 from riskengine.stages.addresses import AddressesStage
 from riskengine.stages.behavior import BehaviorStage
-from riskengine.stages.escalation import BanSink, Escalations
+from riskengine.stages.escalation import Escalations
 from riskengine.stages.parameters import ParametersStage
 from riskengine.stages.rate_limits import LOCAL_KEYS_MAX, RateLimitsStage
+from riskengine.store.ban_feed import BanFeed
 from riskengine.store.counters import Counters
 from riskengine.store.memory import MemoryCounters
 from riskengine.store.places import Places
 
 _log = logging.getLogger("riskengine.engine")
 _REMEMBERED_DECISIONS = 65_536
+_FIRST_BANS_S = 1.0
+"""How long a start waits for the bans; without them it serves all the same."""
 
 
 class Records(Protocol):
@@ -73,6 +80,7 @@ class _Active:
     loaded: Loaded
     funnel: Funnel
     model_version: str
+    bans: Mapping[str, BanTerms]
 
 
 class Engine:
@@ -97,7 +105,8 @@ class Engine:
         reloader: Callable[[], Loaded] | None = None,
         around_stage: Callable[[Stage], Stage] = lambda stage: stage,
         share: float | Callable[[], float] = 1.0,
-        bans: BanSink | None = None,
+        bans: BanFeed | None = None,
+        verifier: BotVerifier | None = None,
         default_budget_s: float = 0.05,
         max_budget_s: float = 1.0,
         in_flight: int = 1,
@@ -105,11 +114,11 @@ class Engine:
     ) -> None:
         """`share` is this process's part of a limit while the store is away (1 / processes).
 
-        `bans` takes the bans of rules that escalate; without it nobody is banned.
         `believe_received_at` runs windows and profiles on the requests' own time; `reloader`
         reads rules and model anew, in a thread; `around_stage` may put something around each stage
-        (replay lets a log answer for a stage whose input the log withholds); `gather_s` is how
-        long a batch waits for company, see Batcher.
+        (replay lets a log answer for a stage whose input the log withholds); without `bans` those
+        that rules set stay in this process; without a `verifier` only published ranges tell bots;
+        `gather_s` is how long a batch waits for company, see Batcher.
         """
         self._clock = clock or SystemClock()
         self._counters = MemoryCounters(self._clock) if counters is None else counters
@@ -121,7 +130,10 @@ class Engine:
         self._share = share if callable(share) else lambda: share
         self._local = MemoryCounters(self._clock, keys_max=LOCAL_KEYS_MAX)
         self._places = Places([self._local, self._counters], self._at_us)
-        self._escalations = None if bans is None else Escalations(self._counters, bans)
+        self._feed = bans
+        self._bans = RuleBans(bans, self._now)
+        self._escalations = Escalations(self._counters, self._bans)
+        self._verifier = verifier
         self._default_budget_s = default_budget_s
         self._max_budget_s = max_budget_s
         self._profiles = ProfileTable(
@@ -144,6 +156,16 @@ class Engine:
     def ruleset(self) -> Ruleset:
         """The rules that decide now."""
         return self._active.loaded.ruleset
+
+    def stale_lists(self) -> list[str]:
+        """Ids of lists and databases that are older than they may be."""
+        return self.ruleset.stale(self._clock.now())
+
+    async def prepare(self) -> None:
+        """Learn which bans there are, and go on doing so; the store may well be away."""
+        if self._feed is not None:
+            self._feed.start()
+            await self._feed.first_sync(_FIRST_BANS_S)
 
     async def evaluate(
         self, requests: Sequence[Request], *, budget_s: float | None = None
@@ -193,6 +215,10 @@ class Engine:
         """Finish what was taken up, give connections back, write out the records."""
         await self._batcher.drain()
         await self._places.settled()
+        if self._verifier is not None:
+            await self._verifier.close()
+        if self._feed is not None:
+            await self._feed.close()
         await self._counters.close()
         for records in self._records:
             await asyncio.to_thread(records.close)
@@ -207,7 +233,20 @@ class Engine:
         """Compile rules into stages; nothing that serves is touched, so any thread may do it."""
         rules = loaded.ruleset
         stages: list[Stage] = [
-            AddressesStage(rules.addresses),
+            AddressesStage(
+                rules.addresses,
+                bots=rules.bots,
+                list_files=rules.list_files,
+                lists=rules.lists,
+                bans=self._bans.book,
+                origins=OriginReader(
+                    databases=rules.databases,
+                    bots=rules.bots.bots,
+                    lists=rules.lists,
+                    verifier=self._verifier,
+                    matches=rules.origin_matches(),
+                ),
+            ),
             ParametersStage(rules.parameters, rules.routes),
             RateLimitsStage(
                 rules.limits,
@@ -224,13 +263,23 @@ class Engine:
         funnel = Funnel(
             [self._around_stage(stage) for stage in stages], on_failure=self._note_failure
         )
-        return _Active(loaded, funnel, loaded.model.version if loaded.model else "")
+        version = loaded.model.version if loaded.model else ""
+        return _Active(loaded, funnel, version, ban_terms(rules))
 
     async def _decide(self, work: Work) -> list[Decision]:
         started = self._clock.monotonic()
         active = self._active
+        apart = self._believe_received_at and bool(active.bans)
+        decided: list[Decision] = []
+        for requests in _one_moment_each(work.requests) if apart else [work.requests]:
+            decided += await self._decide_together(work, requests, active, started)
+        return decided
+
+    async def _decide_together(
+        self, work: Work, requests: Sequence[Request], active: _Active, started: float
+    ) -> list[Decision]:
         batch = Batch.of(
-            work.requests,
+            requests,
             active.loaded.ruleset.routes,
             now=self._clock.now(),
             deadline=work.deadline,
@@ -239,6 +288,8 @@ class Engine:
         )
         self._latest_at = max([self._latest_at, *(i.at for i in batch.every[-1:])])
         await active.funnel.run(batch)
+        if active.bans:
+            self._bans.note(batch.every, active.bans)
         decisions = [self._conclude(inspection, active) for inspection in batch.every]
         asyncio.get_running_loop().call_soon(
             self._note_batch, batch, decisions, self._clock.monotonic() - started
@@ -299,6 +350,21 @@ class Engine:
     def _note_reload(self, succeeded: bool) -> None:
         for records in self._records:
             records.record_reload(succeeded)
+
+
+def _one_moment_each(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
+    """Parts in which nobody comes at two different times.
+
+    A ban holds for whatever comes later than the request that caused it. On the clock of requests
+    that may be in the same batch, which is then cut here.
+    """
+    start, seen = 0, dict[str, float | None]()
+    for place, request in enumerate(requests):
+        at = seen.setdefault(request.address.subject, request.received_at)
+        if at != request.received_at:
+            yield requests[start:place]
+            start, seen = place, {request.address.subject: request.received_at}
+    yield requests[start:]
 
 
 _NO_HIT = RuleHit("", "", Verdict.ALLOW, "ok")

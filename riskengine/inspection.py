@@ -7,6 +7,7 @@ import msgspec
 
 from riskengine.decision import LimitState, RuleHit, Verdict
 from riskengine.normalize import NormalPath, normalize_path
+from riskengine.origin.origin import UNKNOWN, Origin
 from riskengine.request import Request
 from riskengine.ruleset.routes import Route, RouteTable
 
@@ -16,7 +17,8 @@ class Inspection:
 
     __slots__ = (
         "allowlisted_by", "at", "decided_by", "degraded", "features", "header_map", "hits",
-        "limits", "normal", "places", "profile_key", "request", "route", "score", "settled",
+        "limits", "normal", "origin", "places", "profile_key", "request", "route", "score",
+        "settled",
     )  # fmt: skip
 
     def __init__(
@@ -36,6 +38,8 @@ class Inspection:
         """The enforced hit that ended the funnel for this request."""
         self.allowlisted_by: RuleHit | None = None
         """The enforced allowlist hit (verdict ALLOW); it wins over everything."""
+        self.origin: Origin = UNKNOWN
+        """What is known about where the request comes from; told by the first stage."""
         self.limits: tuple[LimitState, ...] = ()
         self.places: tuple[Any, ...] = ()
         """Places in flight that the request holds: hits, for `store.places` to give back."""
@@ -110,7 +114,7 @@ def _settle(inspection: Inspection) -> bool:
     if inspection.settled == len(inspection.hits):
         return False
     if inspection.allowlisted_by is not None:
-        inspection.hits = [_only_recorded(hit) for hit in inspection.hits]
+        inspection.hits = [only_recorded(hit) for hit in inspection.hits]
     fresh = inspection.hits[inspection.settled :]
     inspection.settled = len(inspection.hits)
     stopping = [hit for hit in fresh if not hit.observed and hit.verdict > Verdict.ALLOW]
@@ -120,8 +124,8 @@ def _settle(inspection: Inspection) -> bool:
     return True
 
 
-def _only_recorded(hit: RuleHit) -> RuleHit:
-    """What a stage said of an allowlisted request."""
+def only_recorded(hit: RuleHit) -> RuleHit:
+    """What a rule said of a request that it must not stop: allowlisted, a verified bot."""
     if hit.observed or hit.verdict is Verdict.ALLOW:
         return hit
     return msgspec.structs.replace(hit, observed=True)

@@ -10,6 +10,7 @@ from typing import Literal
 ClockChoice = Literal["store", "request"]
 
 _HOST_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):([0-9]{1,5})", re.ASCII)
+_BRACKETED = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::([0-9]{1,5}))?", re.ASCII)
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{0,64}", re.ASCII)  # RFC 9110, 5.6.2
 _STORE_SCHEMES = (
     "unix://",
@@ -104,6 +105,25 @@ def read_networks(value: str) -> tuple[str, ...]:
         raise ValueError(
             "must be networks or addresses with commas between, such as 10.0.0.0/8,::1"
         ) from None
+
+
+def read_dns_servers(value: str) -> str:
+    """`system`, `none`, or addresses of name servers, with ports where they are not 53."""
+    if value in ("system", "none") or all(map(_is_server, value.split(","))):
+        return value
+    raise ValueError("must be system, none, or addresses such as 192.0.2.53,[2001:db8::53]:5353")
+
+
+def _is_server(text: str) -> bool:
+    bracketed = _BRACKETED.fullmatch(text)
+    address, port = bracketed.groups() if bracketed else (text, None)
+    if not bracketed and text.count(":") == 1:
+        address, _, port = text.partition(":")
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return port is None or (port.isascii() and port.isdigit() and 0 < int(port) < 65_536)
 
 
 def read_header(value: str) -> str:

@@ -12,6 +12,7 @@ from riskengine.setting_values import (
     ClockChoice,
     read_clock,
     read_cookie,
+    read_dns_servers,
     read_header,
     read_key_file,
     read_listen,
@@ -159,6 +160,16 @@ class Settings:
     device_header: Annotated[
         str, Setting(read_header, "header that holds the id of the device (Envoy); empty for none")
     ] = ""
+    dns_servers: Annotated[
+        str,
+        Setting(
+            read_dns_servers,
+            (
+                "whom to ask, off the path of requests, whether a bot is the one it claims to be: "
+                "system, none, or addresses with commas between"
+            ),
+        ),
+    ] = "system"
     worker: str = "0"
     """Name of this process among the workers; the supervisor sets it."""
 

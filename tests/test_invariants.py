@@ -17,16 +17,35 @@ from riskengine.errors import StoreError
 from riskengine.request import Request, make_request
 from riskengine.ruleset.addresses import AddressesFile
 from riskengine.ruleset.behavior import BehaviorFile
+from riskengine.ruleset.bots import BotsFile
 from riskengine.ruleset.limits import LimitsFile
 from riskengine.ruleset.parameters import ParametersFile
 from riskengine.ruleset.routes import RouteTable
 from riskengine.ruleset.ruleset import Ruleset
+from riskengine.store.ban_book import BanBook
+from riskengine.store.ban_feed import BanFeed
+from riskengine.store.bans import make_ban
 from riskengine.store.counters import Counters, Hit, Tally
 from riskengine.store.memory import MemoryCounters
+from riskengine.store.memory_bans import MemoryBans
 
 START = 1_700_000_000.0
 PLAIN, BLOCKED, ALLOWED, BOTH = "203.0.113.1", "203.0.113.2", "203.0.113.3", "203.0.113.4"
-CLIENTS = [PLAIN, "203.0.113.9", "2001:db8::1", "2001:db8::2", BLOCKED, ALLOWED, BOTH]
+BOT, BANNED, BANNED_BOT = "203.0.113.5", "203.0.113.6", "203.0.113.7"
+BOTS = [BOT, BANNED_BOT]
+CLIENTS = [
+    PLAIN,
+    BOT,
+    BANNED,
+    BANNED_BOT,
+    "203.0.113.9",
+    "2001:db8::1",
+    "2001:db8::2",
+    BLOCKED,
+    ALLOWED,
+    BOTH,
+]
+AGENTS = ["", "Firefox/140.0", "goodbot/1.0", "GOODBOT", "shybot/2.0"]
 PATHS = ["/", "/login", "/products/7", "/.git/config", "/search", "/static/a.css"]
 
 
@@ -80,6 +99,8 @@ def ruleset(modes: Sequence[str]) -> Ruleset:
                         "id": "never-served",
                         "description": "x",
                         "mode": forbidden,
+                        "ban_for": "2s",
+                        "ban_scope": "all",
                         "check": "forbidden_paths",
                         "paths": ["/.git/**"],
                     }
@@ -98,6 +119,7 @@ def ruleset(modes: Sequence[str]) -> Ruleset:
                         "limit": 2,
                         "window": "10s",
                         "verdict": "deny",
+                        "ban_for": "5s",
                     },
                     {
                         "id": "all",
@@ -106,6 +128,14 @@ def ruleset(modes: Sequence[str]) -> Ruleset:
                         "key": ["namespace"],
                         "limit": 12,
                         "window": "5s",
+                    },
+                    {
+                        "id": "bots",
+                        "description": "x",
+                        "match": {"bot": ["verified"]},
+                        "key": ["bot"],
+                        "limit": 4,
+                        "window": "10s",
                     },
                 ]
             }
@@ -117,6 +147,24 @@ def ruleset(modes: Sequence[str]) -> Ruleset:
                 "thresholds": [{"id": "odd", "description": "x", "threshold": 0.6, "mode": odd}],
             }
         ),
+        bots=BotsFile.model_validate(
+            {
+                "bots": [
+                    {
+                        "id": "good",
+                        "description": "x",
+                        "user_agents": ["goodbot"],
+                        "networks": BOTS,
+                    },
+                    {
+                        "id": "shy",
+                        "description": "x",
+                        "user_agents": ["shybot"],
+                        "domains": ["bots.example"],
+                    },
+                ]
+            }
+        ),
         routes=RouteTable(()),
         revision="test",
         directory=Path("rules"),
@@ -125,14 +173,23 @@ def ruleset(modes: Sequence[str]) -> Ruleset:
 
 def engine_of(rules: Ruleset, counters: Counters | None = None) -> Engine:
     clock = ManualClock(START)
+    book = BanBook()
+    for banned in (BANNED, BANNED_BOT, BOTH):
+        book.put(make_ban(banned, created_at=START, expires_at=START + 1_000_000))
     return Engine(
         rules,
+        bans=BanFeed(MemoryBans(clock), book, clock),
         model=FixedModel(),
         counters=counters or MemoryCounters(clock),
         clock=clock,
         believe_received_at=True,
         decision_ids=map(str, itertools.count()).__next__,
     )
+
+
+def claims(request: Request) -> bool:
+    """Whether a client calls itself the bot whose networks are known."""
+    return "goodbot" in dict(request.headers).get("user-agent", "").lower()
 
 
 def hits_of(decision: Decision) -> list[RuleHit]:
@@ -156,6 +213,8 @@ def traffic(draw: st.DrawFn) -> list[Request]:
                 method=draw(st.sampled_from(["GET", "POST"])),
                 path=draw(st.sampled_from(PATHS)),
                 request_id=str(number),
+                headers=(("user-agent", draw(st.sampled_from(AGENTS))),),
+                host=draw(st.sampled_from(["a.example", "b.example"])),
                 session_id=draw(st.sampled_from(["", "", "s1"])),
                 received_at=at,
             )
@@ -188,8 +247,81 @@ async def test_the_lists_are_final_whatever_else_is_broken(
         if request.address.text in (ALLOWED, BOTH):
             assert (decision.verdict, decision.rule_id) == (Verdict.ALLOW, "ok")
             assert all(hit.observed for hit in hits_of(decision))
-        if request.address.text == BLOCKED:
+        if request.address.text == BLOCKED and not claims(request):
             assert (decision.verdict, decision.rule_id) == (Verdict.DENY, "bad")
+
+
+@settings(max_examples=150, deadline=None)
+@given(traffic(), modes, st.booleans())
+async def test_a_banned_client_is_never_allowed_unless_allowlisted_or_a_verified_bot(
+    requests: list[Request], chosen: list[str], store_away: bool
+) -> None:
+    engine = engine_of(ruleset(chosen), AwayCounters() if store_away else None)
+    for request, decision in zip(requests, await engine.evaluate(requests), strict=True):
+        if request.address.text == BANNED or (
+            request.address.text == BANNED_BOT and not claims(request)
+        ):
+            assert (decision.verdict, decision.stage) == (Verdict.DENY, "addresses")
+
+
+@settings(max_examples=150, deadline=None)
+@given(traffic(), modes, st.booleans())
+async def test_a_verified_bot_is_stopped_by_parameters_and_limits_of_its_own_alone(
+    requests: list[Request], chosen: list[str], store_away: bool
+) -> None:
+    engine = engine_of(ruleset(chosen), AwayCounters() if store_away else None)
+    for request, decision in zip(requests, await engine.evaluate(requests), strict=True):
+        if request.address.text not in BOTS or not claims(request):
+            assert decision.rule_id != "bots"
+            continue
+        assert decision.rule_id in ("", "never-served", "bots")
+        assert {state.rule_id for state in decision.limits} <= {"bots"}
+        if request.path == "/.git/config" and chosen[1] == "enforce":
+            assert (decision.verdict, decision.rule_id) == (Verdict.DENY, "never-served")
+
+
+@settings(max_examples=150, deadline=None)
+@given(traffic(), modes)
+async def test_a_spoofed_bot_is_refused_and_one_that_cannot_be_verified_is_anybody(
+    requests: list[Request], chosen: list[str]
+) -> None:
+    engine = engine_of(ruleset(chosen))
+    for request, decision in zip(requests, await engine.evaluate(requests), strict=True):
+        spoofs = claims(request) and request.address.text not in BOTS
+        if spoofs and request.address.text not in (ALLOWED, BOTH):
+            assert (decision.verdict, decision.stage) == (Verdict.DENY, "addresses")
+        assert spoofs == any(hit.reason == "bot.spoofed" for hit in decision.hits)
+        assert "shy" not in {hit.rule_id for hit in decision.hits}
+
+
+@settings(max_examples=150, deadline=None)
+@given(traffic(), modes)
+async def test_whoever_is_banned_by_a_rule_is_refused_until_the_ban_ends(
+    requests: list[Request], chosen: list[str]
+) -> None:
+    """`ban_for` of the check means all hosts, that of the limit the host that was asked."""
+    lasts = {"never-served": 2.0, "login": 5.0}
+    bans: list[tuple[str, str, float, float]] = []
+    for request, decision in zip(
+        requests, await engine_of(ruleset(chosen)).evaluate(requests), strict=True
+    ):
+        at, subject = request.received_at or 0.0, request.address.subject
+        exempt = request.address.text in (ALLOWED, BOTH, *BOTS)
+        banned = [
+            ban for ban in bans if ban[0] == subject and ban[1] in ("", request.host)
+            and ban[2] < at < ban[3]
+        ]  # fmt: skip
+        if banned and not exempt:
+            assert decision.verdict is Verdict.DENY
+            assert "address.banned" in {hit.reason for hit in decision.hits}
+        elif not exempt and request.address.text != BANNED:
+            assert "address.banned" not in {hit.reason for hit in decision.hits}
+        if exempt or decision.stage == "addresses":
+            continue
+        for hit in hits_of(decision):
+            if hit.rule_id in lasts and not hit.observed:
+                host = "" if hit.rule_id == "never-served" else request.host
+                bans.append((subject, host, at, at + lasts[hit.rule_id]))
 
 
 @settings(max_examples=150, deadline=None)

@@ -75,6 +75,7 @@ def _counts(ruleset: Ruleset) -> dict[str, int]:
     return {
         "allowlists": len(ruleset.addresses.allowlists),
         "blocklists": len(ruleset.addresses.blocklists),
+        "bots": len(ruleset.bots.bots),
         "checks": len(ruleset.parameters.checks),
         "routes": len(ruleset.parameters.routes),
         "limits": len(ruleset.limits.limits),

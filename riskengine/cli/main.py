@@ -15,6 +15,8 @@ COMMANDS = {
     "serve": "riskengine.cli.serve:serve",
     "check": "riskengine.cli.check:check",
     "schema": "riskengine.cli.check:schema",
+    "lists": "riskengine.cli.lists:lists",
+    "bans": "riskengine.cli.bans:bans",
     "replay": "riskengine.cli.replay:replay",
     "explain": "riskengine.cli.explain:explain",
     "train": "riskengine.cli.train:train",
@@ -51,7 +53,11 @@ def _app(names: list[str]) -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_root)  # for --version alone
     for name in names:
-        app.command(name)(_load(name) if len(names) == 1 else _load_to_list(name))
+        command = _load(name) if len(names) == 1 else _load_to_list(name)
+        if isinstance(command, typer.Typer):  # a command with commands of its own
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
     return app
 
 
@@ -65,11 +71,11 @@ def _root(
         raise typer.Exit
 
 
-def _load(name: str) -> Callable[..., None]:
+def _load(name: str) -> Callable[..., None] | typer.Typer:
     """The command's function; RiskEngineError where its libraries are not installed."""
     module, function = COMMANDS[name].split(":")
     try:
-        command: Callable[..., None] = getattr(import_module(module), function)
+        command: Callable[..., None] | typer.Typer = getattr(import_module(module), function)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("riskengine"):
             raise
@@ -80,7 +86,7 @@ def _load(name: str) -> Callable[..., None]:
     return command
 
 
-def _load_to_list(name: str) -> Callable[..., None]:
+def _load_to_list(name: str) -> Callable[..., None] | typer.Typer:
     """The command's function, or one that stands in its place in a list of commands."""
     try:
         return _load(name)

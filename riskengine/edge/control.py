@@ -29,6 +29,8 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     """Prometheus text exposition."""
     rules_problem: str
     """Why the newest rules are not the ones that decide; empty while they are."""
+    stale_lists: list[str] = []
+    """Lists and databases that are older than they may be."""
 
 
 Notice = Ready | Failed | Report

@@ -13,6 +13,10 @@ RULES = "rules"
 """A service of its own: NOT_SERVING while the newest rules do not load and older ones decide."""
 
 
+LISTS = "lists"
+"""A service of its own: NOT_SERVING while a list or database is older than it may be."""
+
+
 class Health:
     """The state of named services, and the methods that tell it.
 

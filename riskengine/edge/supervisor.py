@@ -103,6 +103,7 @@ class Supervisor:
             workers.append(
                 {"worker": worker.name, "pid": worker.pid, "serving": worker.serving}
                 | {"answers": report is not None, "rules_problem": problem}
+                | {"stale_lists": report.stale_lists if report is not None else []}
             )
         serving = self._all_serve() and not self._stopping.is_set()
         status = HTTPStatus.OK if serving else HTTPStatus.SERVICE_UNAVAILABLE

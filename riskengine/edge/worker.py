@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol
 
@@ -15,7 +15,7 @@ import watchfiles
 from riskengine.collector import collect_rarely
 from riskengine.edge.control import Failed, Notice, Ready, Report, encode_line, read_order
 from riskengine.edge.grpc_server import GrpcServer
-from riskengine.edge.health import RULES, Health
+from riskengine.edge.health import LISTS, RULES, Health
 from riskengine.edge.json_logs import log_as_json
 from riskengine.edge.method_table import MethodTable
 from riskengine.edge.native_methods import SERVICE
@@ -30,6 +30,7 @@ _log = logging.getLogger("riskengine.worker")
 _LEAVE_S = 0.5
 """From the health answer NOT_SERVING to the first refused call: time for gateways to leave."""
 _ORPHAN_DRAIN_S = 1.0
+_AGE_EVERY_S = 10.0
 _SETTLE_MS = 200
 """Rule files that are written one after the other are read once."""
 
@@ -51,6 +52,10 @@ class ServedEngine(Protocol):
         ...
 
 
+async def _nothing_to_prepare() -> None:
+    pass
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     """What a worker serves."""
@@ -59,6 +64,10 @@ class Service:
     methods: MethodTable
     exposition: Callable[[], bytes]
     """Metrics in Prometheus' text format."""
+    prepare: Callable[[], Awaitable[None]] = _nothing_to_prepare
+    """What is to be done before the first request, on the loop that serves."""
+    stale: Callable[[], list[str]] = list
+    """Names of lists and databases that are older than they may be."""
 
 
 def run_worker(open_service: Callable[[Settings], Service]) -> int:
@@ -100,16 +109,19 @@ class Worker:
         self._settings = settings
         self._service = service
         self._notices = notices
-        self._health = Health(SERVICE, RULES)
+        self._health = Health(SERVICE, RULES, LISTS)
         self._server = GrpcServer(service.methods | self._health.methods(), settings)
         self._stop = asyncio.Event()
         self._drain_s = settings.drain_s
         self._reloading = asyncio.Lock()
+        self._stale: list[str] = []
 
     async def start(self) -> None:
         """Serve, and say so."""
+        await self._service.prepare()
         await self._server.start()
         self._health.set_all(True)
+        self._note_age()
         _tell(self._notices, Ready())
 
     async def run(self) -> None:
@@ -120,6 +132,7 @@ class Worker:
         tasks = [
             spawn(self._obey(), name="orders"),
             spawn(self._watch_rules(), name="rules-watch"),
+            spawn(self._watch_age(), name="lists-watch"),
         ]
         await self._stop.wait()
         for task in tasks:
@@ -142,12 +155,26 @@ class Worker:
 
     def _report(self) -> Report:
         failure = self._service.engine.reload_failure
-        return Report(self._service.exposition().decode(), str(failure or ""))
+        text = self._service.exposition().decode()
+        return Report(text, str(failure or ""), self._service.stale())
 
     async def _watch_rules(self) -> None:
         paths = [path for path in (self._settings.rules, self._settings.models) if path.exists()]
         async for _ in watchfiles.awatch(*paths, debounce=_SETTLE_MS, step=50):
             await self._reload()
+
+    async def _watch_age(self) -> None:
+        while True:
+            await asyncio.sleep(_AGE_EVERY_S)
+            self._note_age()
+
+    def _note_age(self) -> None:
+        """Say once that lists have become stale, and once that they are not any more."""
+        stale = self._service.stale()
+        if stale and stale != self._stale:
+            _log.warning("lists are older than they may be", extra={"lists": stale})
+        self._stale = stale
+        self._health.set(LISTS, not stale)
 
     async def _reload(self) -> None:
         """Take new rules, or keep the old ones and say why, loudly."""
@@ -162,6 +189,7 @@ class Worker:
                 )
                 return
         self._health.set(RULES, True)
+        self._note_age()
         _log.info("rules reloaded")
 
     async def _drain(self) -> None:

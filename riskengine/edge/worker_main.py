@@ -16,7 +16,9 @@ def open_service(settings: Settings) -> Service:
     metrics = Metrics()
     engine = open_engine(settings, clock=SystemClock(), metrics=metrics)
     methods = native_methods(engine) | ext_authz_methods(engine, settings)
-    return Service(engine, methods, metrics.exposition)
+    return Service(
+        engine, methods, metrics.exposition, prepare=engine.prepare, stale=engine.stale_lists
+    )
 
 
 if __name__ == "__main__":

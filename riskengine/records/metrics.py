@@ -20,6 +20,12 @@ from prometheus_client.registry import Collector
 from riskengine.decision import Decision, Verdict
 from riskengine.inspection import Inspection
 from riskengine.outcome import Outcome
+from riskengine.records.address_metrics import (
+    BanState,
+    ListState,
+    ban_families,
+    list_families,
+)
 from riskengine.records.decision_log import LogCounts
 
 Key = TypeVar("Key")
@@ -50,6 +56,10 @@ class Metrics:
         """Set it to let a decision log tell its counts."""
         self.store_state: Callable[[], str] | None = None
         """Set it to let a store tell its breaker's state, one of `BREAKER_STATES`."""
+        self.lists: Callable[[], Sequence[ListState]] | None = None
+        """Set it to let the ruleset tell how old its lists and databases are."""
+        self.bans: Callable[[], BanState] | None = None
+        """Set it to let the copy of the bans tell its size and age."""
         self.registry.register(_Families(self))
 
     def record(
@@ -135,6 +145,10 @@ class _Families(Collector):
             yield from _log_families(metrics.log_counts())
         if metrics.store_state is not None:
             yield _breaker(metrics.store_state())
+        if metrics.lists is not None:
+            yield from list_families(metrics.lists())
+        if metrics.bans is not None:
+            yield from ban_families(metrics.bans())
 
 
 def _counter(

@@ -5,13 +5,14 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from riskengine.decision import Verdict
-from riskengine.ruleset.fields import Duration, Entry, Identifier, Rule, StoppingVerdict
+from riskengine.ruleset.fields import Banning, Duration, Entry, Identifier, Rule, StoppingVerdict
+from riskengine.ruleset.origin_match import OriginMatch
 from riskengine.ruleset.routes import Kind, Step
 
 PROFILES_MAX = 1_000_000
 
 
-class ThresholdMatch(Entry):
+class ThresholdMatch(OriginMatch):
     """Which requests a threshold stops: those that fulfil every field given; all where none is."""
 
     routes: tuple[Identifier, ...] = ()
@@ -22,7 +23,7 @@ class ThresholdMatch(Entry):
     """Steps of the buying funnel: product, cart, checkout, login."""
 
 
-class ThresholdRule(Rule):
+class ThresholdRule(Banning, Rule):
     """Requests of clients that score at least `threshold`."""
 
     match: ThresholdMatch = ThresholdMatch()

@@ -137,3 +137,12 @@ class Rule(Entry):
     def observed(self) -> bool:
         """Whether hits are only recorded."""
         return self.mode == "observe"
+
+
+class Banning(Entry):
+    """What rules that stop requests may have."""
+
+    ban_for: Duration | None = None
+    """Ban the address of whoever is stopped by this rule for so long; only with mode enforce."""
+    ban_scope: Literal["host", "all"] = "host"
+    """Where the ban holds: on the host that was asked, or on all hosts of the namespace."""

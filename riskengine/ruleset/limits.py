@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from riskengine.decision import Verdict
 from riskengine.ruleset.fields import (
+    Banning,
     Duration,
     Entry,
     Identifier,
@@ -22,6 +23,7 @@ from riskengine.ruleset.limit_options import (
     Moments,
     TimeZone,
 )
+from riskengine.ruleset.origin_match import OriginMatch
 from riskengine.ruleset.path_patterns import PathPattern
 from riskengine.ruleset.routes import Kind, Method
 
@@ -34,7 +36,7 @@ CONCURRENT_MAX = 10_000
 
 PlainPart = Literal[
     "ip", "user", "session", "device", "route", "tls", "host", "method", "namespace",
-    "network",
+    "network", "country", "asn", "bot",
 ]  # fmt: skip
 OnStoreError = Literal["local", "open", "closed"]
 
@@ -49,7 +51,7 @@ Word = Annotated[str, Field(min_length=1, max_length=256)]
 Count = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
 
 
-class LimitMatch(Entry):
+class LimitMatch(OriginMatch):
     """Which requests a limit counts: those that fulfil every field given; all where none is."""
 
     methods: tuple[Method, ...] = ()
@@ -82,7 +84,7 @@ def _window_or_calendar(schema: dict[str, Any]) -> None:
     schema["required"].remove("window")
 
 
-class LimitRule(Rule, Moments):
+class LimitRule(Banning, Rule, Moments):
     """At most `limit` hits in any trailing `window`, for each key."""
 
     model_config = ConfigDict(json_schema_extra=_window_or_calendar)
@@ -91,7 +93,8 @@ class LimitRule(Rule, Moments):
     """Which requests count; all where it is left out."""
     key: tuple[KeyPart, ...] = Field(min_length=1)
     """What is counted apart: ip, user, session, device, route, tls, host, method, namespace,
-    network (the /24 or /48 of the address), attribute:NAME, header:NAME, or several together."""
+    network (the /24 or /48 of the address), country, asn, bot, attribute:NAME, header:NAME, or
+    several together."""
     group: Identifier | None = None
     """Of the rules of one group only the one whose match says most counts a request; without a
     group every rule that matches counts."""

@@ -1,17 +1,21 @@
 """Loads a rules directory: every file read, every mistake found, nothing skipped."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from riskengine.errors import RulesetError
 from riskengine.ruleset.addresses import AddressesFile
 from riskengine.ruleset.behavior import BehaviorFile
+from riskengine.ruleset.bots import BotsFile
 from riskengine.ruleset.cross_checks import check_ids, check_route_ids
+from riskengine.ruleset.databases import Database
 from riskengine.ruleset.explanations import nearest
 from riskengine.ruleset.fields import Entry
 from riskengine.ruleset.limits import LimitsFile
 from riskengine.ruleset.list_files import ListFiles
+from riskengine.ruleset.open_databases import OpenDatabase
+from riskengine.ruleset.origin_checks import check_list_ids, check_origin_words
 from riskengine.ruleset.override_files import OverrideFiles
 from riskengine.ruleset.parameters import ParametersFile
 from riskengine.ruleset.routes import RouteTable
@@ -21,6 +25,7 @@ from riskengine.ruleset.yaml_source import Document, Mistake, read_document
 
 RULE_FILES: Mapping[str, type[Entry]] = {
     "addresses.yaml": AddressesFile,
+    "bots.yaml": BotsFile,
     "parameters.yaml": ParametersFile,
     "limits.yaml": LimitsFile,
     "behavior.yaml": BehaviorFile,
@@ -35,6 +40,19 @@ def load_ruleset(directory: Path) -> Ruleset:
             [f"{directory}: no such directory; --rules names the one with the rules"]
         )
     return _Load(directory).ruleset()
+
+
+def load_sources(directory: Path) -> AddressesFile:
+    """`addresses.yaml` alone, without reading any list: some may not have been fetched yet."""
+    path = directory / "addresses.yaml"
+    try:
+        document = read_document(path, path.read_bytes())
+    except OSError as error:
+        raise RulesetError([f"{path}: cannot be read: {error.strerror}"]) from None
+    rules = validate(document, AddressesFile)
+    if rules is None:
+        raise RulesetError(sorted_messages(document.mistakes))
+    return rules
 
 
 def sorted_messages(mistakes: list[Mistake]) -> list[str]:
@@ -55,6 +73,7 @@ class _Load:
 
     def ruleset(self) -> Ruleset:
         addresses = self._entry("addresses.yaml", AddressesFile)
+        bots = self._entry("bots.yaml", BotsFile)
         parameters = self._entry("parameters.yaml", ParametersFile)
         limits = self._entry("limits.yaml", LimitsFile)
         behavior = self._entry("behavior.yaml", BehaviorFile)
@@ -62,16 +81,28 @@ class _Load:
             self._lists.read(self._documents["addresses.yaml"])
         if "limits.yaml" in self._documents:
             self._overrides.read(self._documents["limits.yaml"])
+        databases = tuple(self._open_databases(addresses.databases))
         check_ids(self._documents)
         check_route_ids(self._documents)
+        check_list_ids(self._documents)
+        check_origin_words(self._documents)
         self._raise_mistakes()
         return Ruleset(
-            addresses=self._lists.fill(addresses),
+            addresses=addresses,
+            bots=bots,
+            list_files=self._lists.files,
+            lists=self._lists.used_by(addresses),
+            databases=databases,
             parameters=parameters,
             limits=limits,
             behavior=behavior,
             routes=RouteTable(parameters.routes),
-            revision=_revision(self._contents | self._lists.contents | self._overrides.contents),
+            revision=_revision(
+                self._contents
+                | self._lists.contents
+                | self._overrides.contents
+                | {one.rule.file: one.fingerprint.encode() for one in databases}
+            ),
             directory=self._directory,
             overrides=self._overrides.of(limits),
         )
@@ -98,6 +129,14 @@ class _Load:
         """The file as `model`; an empty one when it is missing or its mistakes are noted."""
         document = self._documents.get(name)
         return (document and validate(document, model)) or model()
+
+    def _open_databases(self, rules: tuple[Database, ...]) -> Iterator[OpenDatabase]:
+        for at, rule in enumerate(rules):
+            try:
+                yield OpenDatabase(rule, self._directory / rule.file)
+            except ValueError as error:
+                place = ("databases", at, "file")
+                self._documents["addresses.yaml"].blame(place, f"file {error}")
 
     def _raise_mistakes(self) -> None:
         mistakes = [*self._mistakes, *self._lists.mistakes, *self._overrides.mistakes]

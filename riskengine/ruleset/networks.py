@@ -1,15 +1,15 @@
 """Networks as analysts write them: one strict reading, no network is guessed."""
 
-import re
 import socket
-from collections.abc import Iterator
+from socket import AF_INET, AF_INET6, inet_pton
 from typing import Annotated, NamedTuple
 
 from pydantic import PlainValidator, WithJsonSchema
 
 from riskengine.ruleset.fields import show
 
-_WRITTEN = re.compile(r"([0-9A-Fa-f:.]+)(?:/(0|[1-9][0-9]{0,2}))?", re.ASCII)
+# A prefix length has one spelling: no sign, no leading zero, no other script's digits.
+_LENGTHS = {str(length): length for length in range(1_000)}
 _MAPPED = b"\x00" * 10 + b"\xff\xff"
 
 
@@ -34,64 +34,43 @@ class Network(NamedTuple):
 
 
 def read_network(value: object) -> Network:
-    """The network of `192.0.2.0/24`, `2001:db8::/32` or of a single address.
+    """The network of `192.0.2.0/24`, `2001:db8::/32` or of a single address; about 1 us.
 
     A network inside `::ffff:0:0/96` becomes the IPv4 network it stands for, as addresses do.
     ValueError says what would be right: where bits behind the prefix are set, which network.
     """
     if isinstance(value, Network):
         return value
-    written = _WRITTEN.fullmatch(value) if isinstance(value, str) else None
-    packed = _pack(written[1]) if written else b""
-    if written is None or not packed:
-        raise ValueError(f"must be an address or a network such as 192.0.2.0/24, got {show(value)}")
+    if not isinstance(value, str):
+        raise ValueError(_unreadable(value))  # noqa: TRY004 - pydantic reports ValueErrors
+    address, slash, written = value.partition("/")
+    try:
+        packed = inet_pton(AF_INET6 if ":" in address else AF_INET, address)
+    except (OSError, ValueError):  # ValueError: a NUL inside, or not ASCII
+        raise ValueError(_unreadable(value)) from None
     bits = 8 * len(packed)
-    length = bits if written[2] is None else int(written[2])
+    length = _LENGTHS.get(written) if slash else bits
+    if length is None:
+        raise ValueError(_unreadable(value))
     if length > bits:
         raise ValueError(f"must have a prefix of at most {bits} bits, got {show(value)}")
-    network = _cut(packed, length)
-    if network.packed != packed:
+    if int.from_bytes(packed) & (1 << bits - length) - 1:
         raise ValueError(
             f"must not have bits set behind its prefix, got {show(value)}; "
-            f"write {network}, or {Network(packed, bits)} for the one address"
+            f"write {_cut(packed, length)}, or {Network(packed, bits)} for the one address"
         )
-    return _unmapped(network)
+    if bits == 128 and length >= 96 and packed.startswith(_MAPPED):
+        return Network(packed[12:], length - 96)
+    return Network(packed, length)
 
 
-def read_network_list(text: str) -> Iterator[tuple[int, Network | ValueError]]:
-    """Line number and network of each line; `#` and `;` begin a comment.
-
-    A line that cannot be read comes as the error that says what would be right.
-    """
-    for number, line in enumerate(text.splitlines(), start=1):
-        written = line.partition("#")[0].partition(";")[0].strip()
-        if written:
-            yield number, _try_read(written)
-
-
-def _try_read(written: str) -> Network | ValueError:
-    try:
-        return read_network(written)
-    except ValueError as error:
-        return error
-
-
-def _pack(text: str) -> bytes:
-    try:
-        return socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
-    except OSError:
-        return b""
+def _unreadable(value: object) -> str:
+    return f"must be an address or a network such as 192.0.2.0/24, got {show(value)}"
 
 
 def _cut(packed: bytes, length: int) -> Network:
     hosts = 8 * len(packed) - length
     return Network((int.from_bytes(packed) >> hosts << hosts).to_bytes(len(packed)), length)
-
-
-def _unmapped(network: Network) -> Network:
-    if len(network.packed) == 16 and network.length >= 96 and network.packed.startswith(_MAPPED):
-        return Network(network.packed[12:], network.length - 96)
-    return network
 
 
 WrittenNetwork = Annotated[

@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from riskengine.decision import Verdict
-from riskengine.ruleset.fields import Entry, Mode, StoppingVerdict, show
+from riskengine.ruleset.fields import Banning, Entry, Mode, StoppingVerdict, show
+from riskengine.ruleset.origin_match import OriginMatch
 from riskengine.ruleset.parameter_spec import ParameterSpec
 from riskengine.ruleset.request_checks import RequestCheck
 from riskengine.ruleset.routes import Route, capture_places, conflicts
@@ -24,7 +25,7 @@ def _check_content_type(text: str) -> str:
 ContentType = Annotated[str, AfterValidator(_check_content_type)]
 
 
-class ParameterRoute(Route):
+class ParameterRoute(Banning, Route):
     """One place of the shop, and what may be sent to it.
 
     A set of parameters that is not written (`query`, `form`, `json`, `captures`) is not checked.
@@ -38,6 +39,8 @@ class ParameterRoute(Route):
     """Whom to ask before changing it."""
     false_positives: str = ""
     """Who may be hit wrongly, and what to do then."""
+    match: OriginMatch = OriginMatch()
+    """Only requests of these origins are checked; all where it is left out."""
     captures: Parameters | None = None
     """What may stand for each `{name}` of the path."""
     query: Parameters | None = None

@@ -7,16 +7,19 @@ from pydantic import AfterValidator, Discriminator, Field, WithJsonSchema
 
 from riskengine import normalize, query
 from riskengine.decision import Verdict
-from riskengine.ruleset.fields import Rule, StoppingVerdict, show
+from riskengine.ruleset.fields import Banning, Rule, StoppingVerdict, show
+from riskengine.ruleset.origin_match import OriginMatch
 from riskengine.ruleset.path_patterns import PathPattern
 from riskengine.ruleset.routes import Methods
 
 
-class CheckRule(Rule):
+class CheckRule(Banning, Rule):
     """What every check has."""
 
     verdict: StoppingVerdict = Verdict.DENY
     """What becomes of a request that the check finds fault with."""
+    match: OriginMatch = OriginMatch()
+    """Only requests of these origins are checked; all where it is left out."""
 
 
 def _oddity(known: Sequence[str]) -> tuple[AfterValidator, WithJsonSchema]:

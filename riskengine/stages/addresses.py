@@ -1,121 +1,202 @@
-"""The stage that knows clients by their address: allowlists and blocklists."""
+"""The stage that knows clients by their address: lists, bans, and whether a bot is one."""
 
-from bisect import bisect_right
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 from riskengine.decision import RuleHit, Verdict
-from riskengine.inspection import Batch, Inspection
+from riskengine.inspection import Batch, Inspection, only_recorded
+from riskengine.origin.matching import origin_test
+from riskengine.origin.origin import BotState, Origin
+from riskengine.origin.reader import OriginReader
 from riskengine.ruleset.addresses import AddressesFile, AddressList, BlockList
-from riskengine.ruleset.networks import Network
+from riskengine.ruleset.bots import BotRule, BotsFile
+from riskengine.ruleset.list_files import LoadedList
+from riskengine.ruleset.network_set import NetworkSet
+from riskengine.ruleset.network_table import Listed
+from riskengine.ruleset.origin_match import OriginMatch
+from riskengine.stages.listed_networks import NOTHING, Holding, ListedNetworks
+from riskengine.store.ban_book import BanBook
+from riskengine.store.bans import Ban, host_scope
 
 ALLOWLISTED = "address.allowlisted"
 BLOCKLISTED = "address.blocklisted"
+BANNED = "address.banned"
+VERIFIED = "bot.verified"
+SPOOFED = "bot.spoofed"
+
+_SHOWN_MAX = 80
+
+BY_HAND = "ban"
+"""What stands for the rule where a person set a ban."""
 
 
 class AddressesStage:
-    """Allows and stops clients by address. No I/O; under a microsecond with ordinary lists."""
+    """Allows and stops clients by address. No I/O; under a microsecond for a stranger."""
 
     name = "addresses"
     dispensable = False
 
-    def __init__(self, rules: AddressesFile) -> None:
-        self._ranges = {4: AddressRanges(rules, size=4), 16: AddressRanges(rules, size=16)}
+    def __init__(
+        self,
+        rules: AddressesFile,
+        *,
+        bots: BotsFile | None = None,
+        list_files: Mapping[str, NetworkSet] | None = None,
+        lists: Mapping[str, LoadedList] | None = None,
+        bans: BanBook | None = None,
+        origins: OriginReader | None = None,
+    ) -> None:
+        """`bans` outlives the stage: a reload makes a new stage over the same book."""
+        every_bot = () if bots is None else bots.bots
+        self._listed = ListedNetworks(rules, bots=every_bot, list_files=list_files, lists=lists)
+        self._bans = bans if bans is not None else BanBook()
+        self._origins = origins or OriginReader(bots=every_bot, lists=lists)
+        enabled = [
+            rule for rule in (*rules.allowlists, *rules.blocklists) if rule.mode != "disabled"
+        ]
+        tests = {rule.id: origin_test(rule.match) for rule in enabled}
+        self._tests = {name: test for name, test in tests.items() if test is not None}
+        self._by_origin = [
+            (rule, self._tests[rule.id]) for rule in enabled if not rule.has_networks
+        ]
+        self._quiet = self._origins.idle and not self._by_origin
+        """Whether nothing but lists and bans is to be looked at."""
 
     async def inspect(self, batch: Batch) -> None:
-        """Leave a hit for each list that holds the client's address, allowlists first."""
-        ranges = self._ranges
+        """Tell the origin of each request, and leave a hit for all that its address is under."""
+        find, quiet = self._listed.find, self._quiet and not len(self._bans)
         for inspection in batch.open:
             packed = inspection.request.address.packed
-            listed = ranges[len(packed)].find(packed)
-            if listed is not None:
-                _note(inspection, listed)
+            found = find(packed)
+            if found >= 0 or not quiet:
+                self._inspect(inspection, packed, found)
+
+    def _inspect(self, inspection: Inspection, packed: bytes, found: int) -> None:
+        held = NOTHING if found < 0 else self._listed.holding(packed, found, inspection.at)
+        claim = self._tell_origin(inspection, held)
+        hits = list(self._list_hits(held, inspection.origin))
+        if len(self._bans) and (ban := self._ban(inspection, packed)):
+            hits.append(_ban_hit(ban))
+        if claim is not None and (hit := _bot_hit(*claim)):
+            hits.append(hit)
+        if inspection.origin.verified:
+            hits = [only_recorded(hit) for hit in hits]
+        _note(inspection, hits)
+
+    def _tell_origin(
+        self, inspection: Inspection, held: Holding
+    ) -> tuple[BotRule, BotState] | None:
+        """Set the origin; the bot that the client claims to be, and what came of that.
+
+        A bot under observation is nobody's business but the record's.
+        """
+        if self._origins.idle and not held.tags:
+            return None
+        origin, bot, damaged = self._origins.read(
+            inspection.request.address,
+            inspection.header_map.get("user-agent", ""),
+            tags=held.tags,
+            own=held.bots,
+            at=inspection.at,
+        )
+        if damaged:
+            inspection.degrade("database")
+        inspection.origin = origin
+        if bot is None:
+            return None
+        if bot.observed:
+            inspection.origin = origin._replace(bot="", state="")
+        return bot, origin.state
+
+    def _list_hits(self, held: Holding, origin: Origin) -> Iterator[RuleHit]:
+        for rule, listed in held.rules:
+            test = self._tests.get(rule.id)
+            if test is None or test(origin):
+                yield _list_hit(rule, _detail(listed))
+        for rule, test in self._by_origin:
+            if test(origin):
+                yield _list_hit(rule, _origin_detail(rule.match, origin))
+
+    def _ban(self, inspection: Inspection, packed: bytes) -> Ban | None:
+        request = inspection.request
+        return self._bans.find(
+            packed,
+            namespace=request.namespace,
+            host=lambda: host_scope(request.host),
+            at=inspection.at,
+        )
 
 
-def _note(inspection: Inspection, innermost: "Listed") -> None:
-    hits = [listed.hit() for listed in innermost.by_rule()]
+def _note(inspection: Inspection, hits: list[RuleHit]) -> None:
     hits.sort(key=lambda hit: hit.verdict)
     inspection.hits.extend(hits)
     for hit in hits:
-        if hit.verdict is Verdict.ALLOW and not hit.observed:
+        if hit.reason == ALLOWLISTED and not hit.observed:
             inspection.allowlisted_by = hit
             return
 
 
-class Listed(NamedTuple):
-    """A listed network, linked to the listed network around it."""
-
-    network: Network
-    last: bytes
-    """Last address of the network."""
-    rule: AddressList
-    around: "Listed | None"
-
-    def by_rule(self) -> Iterator["Listed"]:
-        """For each rule that holds the network, the narrowest entry, from the inside out."""
-        seen = set()
-        listed: Listed | None = self
-        while listed is not None:
-            if listed.rule.id not in seen:
-                seen.add(listed.rule.id)
-                yield listed
-            listed = listed.around
-
-    def hit(self) -> RuleHit:
-        """What the entry says of a client in the network."""
-        blocks = isinstance(self.rule, BlockList)
-        return RuleHit(
-            stage=AddressesStage.name,
-            rule_id=self.rule.id,
-            verdict=self.rule.verdict if isinstance(self.rule, BlockList) else Verdict.ALLOW,
-            reason=BLOCKLISTED if blocks else ALLOWLISTED,
-            detail=str(self.network),
-            observed=self.rule.observed,
-        )
+def _list_hit(rule: AddressList, detail: str) -> RuleHit:
+    blocks = isinstance(rule, BlockList)
+    return RuleHit(
+        stage=AddressesStage.name,
+        rule_id=rule.id,
+        verdict=rule.verdict if isinstance(rule, BlockList) else Verdict.ALLOW,
+        reason=BLOCKLISTED if blocks else ALLOWLISTED,
+        detail=detail,
+        observed=rule.observed,
+    )
 
 
-class AddressRanges:
-    """All listed networks of one address size, cut into ranges that are found by bisection.
-
-    Networks nest or are apart, so the innermost listed network changes only where one begins or
-    ends. Looking up compares a few byte strings (17 for 100 000 networks), whatever the prefix
-    lengths are and whoever chose the addresses: there is no hash to collide. Against a dict per
-    prefix length this is 5 to 20 times as fast on lists with all lengths from /12 to /32.
-    """
-
-    def __init__(self, rules: AddressesFile, *, size: int) -> None:
-        """`size` is 4 or 16: bytes of an address."""
-        self._starts: list[bytes] = [b""]
-        self._listed: list[Listed | None] = [None]
-        inside: Listed | None = None
-        for network, rule in sorted(_entries(rules, size), key=lambda entry: entry[0]):
-            while inside is not None and inside.last < network.packed:
-                inside = self._leave(inside)
-            inside = Listed(network, network.last, rule, inside)
-            self._begin(network.packed, inside)
-        while inside is not None:
-            inside = self._leave(inside)
-
-    def find(self, packed: bytes) -> Listed | None:
-        """The innermost listed network that holds the address; None when no list does."""
-        return self._listed[bisect_right(self._starts, packed) - 1]
-
-    def _leave(self, listed: Listed) -> Listed | None:
-        size = len(listed.last)
-        after = int.from_bytes(listed.last) + 1
-        if after < 1 << 8 * size:
-            self._begin(after.to_bytes(size), listed.around)
-        return listed.around
-
-    def _begin(self, start: bytes, listed: Listed | None) -> None:
-        if self._starts[-1] == start:
-            self._listed[-1] = listed
-            return
-        self._starts.append(start)
-        self._listed.append(listed)
+def _ban_hit(ban: Ban) -> RuleHit:
+    until = datetime.fromtimestamp(ban.expires_at, UTC).isoformat(timespec="seconds")
+    where = f" on {ban.host}" if ban.host else ""
+    why = f": {ban.reason}" if ban.reason else ""
+    by = f" (by {ban.author})" if ban.author else ""
+    return RuleHit(
+        stage=AddressesStage.name,
+        rule_id=ban.rule_id or BY_HAND,
+        verdict=Verdict.DENY,
+        reason=BANNED,
+        detail=f"{ban.network}{where} until {until}{why}{by}",
+    )
 
 
-def _entries(rules: AddressesFile, size: int) -> Iterator[tuple[Network, AddressList]]:
-    for rule in (*rules.allowlists, *rules.blocklists):
-        if rule.mode != "disabled":
-            yield from ((network, rule) for network in rule.networks if len(network.packed) == size)
+def _bot_hit(bot: BotRule, state: BotState) -> RuleHit | None:
+    """Spoofing may stop; being verified is only recorded, and not to be verifiable is nothing."""
+    if state == "unverifiable":
+        return None
+    verified = state == "verified"
+    return RuleHit(
+        stage=AddressesStage.name,
+        rule_id=bot.id,
+        verdict=Verdict.ALLOW if verified else bot.verdict,
+        reason=VERIFIED if verified else SPOOFED,
+        detail="" if verified else f"calls itself {bot.id} and is not",
+        observed=verified or bot.observed,
+    )
+
+
+def _detail(listed: Listed) -> str:
+    reason = listed.note.reason
+    return f"{listed.network} ({_printable(reason)})" if reason else str(listed.network)
+
+
+def _origin_detail(match: OriginMatch, origin: Origin) -> str:
+    """The facts that the rule asked for."""
+    told = []
+    if match.country:
+        told.append(f"country {origin.country or 'unknown'}")
+    if match.asn:
+        told.append(f"AS{origin.asn}")
+    if match.tags:
+        told.append(f"tags {', '.join(sorted(origin.tags.intersection(match.tags)))}")
+    if match.bot:
+        told.append(f"{origin.state} {origin.bot}")
+    if match.agent:
+        told.append(f"agent {_printable(origin.agent)}")
+    return ", ".join(told) or f"country {origin.country or 'unknown'}"
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text[:_SHOWN_MAX])

@@ -11,7 +11,8 @@ from riskengine.behavior.features import vector
 from riskengine.behavior.model import Model
 from riskengine.behavior.profile import ProfileTable
 from riskengine.decision import RuleHit, Verdict
-from riskengine.inspection import Batch, Inspection
+from riskengine.inspection import Batch, Inspection, only_recorded
+from riskengine.origin.matching import origin_test
 from riskengine.ruleset.behavior import BehaviorFile, ThresholdMatch, ThresholdRule
 
 REASON = "behavior.anomalous"
@@ -76,22 +77,27 @@ class BehaviorStage:
     def _judge(self, inspection: Inspection, score: float, oddest: str) -> None:
         """Leave a hit for each threshold that was crossed and applies here."""
         detail = f"score {score:.3f}{oddest}"
-        inspection.hits += [
+        hits = [
             _hit(rule, detail)
             for rule, matches in self._thresholds
             if score >= rule.threshold and matches(inspection)
         ]
+        if inspection.origin.verified:  # a bot behaves like one
+            hits = [only_recorded(hit) for hit in hits]
+        inspection.hits += hits
 
 
 def _matcher(match: ThresholdMatch) -> Callable[[Inspection], bool]:
     routes, kinds, steps = frozenset(match.routes), frozenset(match.kinds), frozenset(match.steps)
+    meant = origin_test(match)
     if not (routes or kinds or steps):
-        return lambda _: True
+        return (lambda _: True) if meant is None else lambda i: meant(i.origin)
 
     def matches(inspection: Inspection) -> bool:
         route = inspection.route
         return (
             route is not None
+            and (meant is None or meant(inspection.origin))
             and (not routes or route.id in routes)
             and (not kinds or route.kind in kinds)
             and (not steps or route.step in steps)

@@ -20,8 +20,8 @@ _WAITING_MAX = 1_024
 class BanSink(Protocol):
     """Who sets bans."""
 
-    def ban(self, request: Request, *, rule_id: str, for_s: float) -> None:
-        """Ban the client of `request` for so long; must return at once."""
+    def ban(self, request: Request, *, rule_id: str, for_s: float, all_hosts: bool) -> None:
+        """Ban the client of `request` for so long, on its host or on all; returns at once."""
         ...
 
 
@@ -79,8 +79,12 @@ class Escalations:
             return
         steps = len(escalation.bans)
         step = steps - level.remaining - 1 if level.admitted else steps - 1
-        for_s = escalation.bans[max(0, min(step, steps - 1))]
-        self._bans.ban(offence.request, rule_id=offence.rule.id, for_s=for_s)
+        self._bans.ban(
+            offence.request,
+            rule_id=offence.rule.id,
+            for_s=escalation.bans[max(0, min(step, steps - 1))],
+            all_hosts=offence.rule.ban_scope == "all",
+        )
 
 
 def offence_hits(rule: LimitRule, subject: str, namespace: str) -> list[Hit]:

@@ -54,6 +54,8 @@ class Limit:
         """`applies` tells whether headers and attributes are as asked; None when none are asked."""
         self.rule = rule
         self.id, self.group, self.observed = rule.id, rule.group, rule.observed
+        self.for_bots = bool(rule.match.bot)
+        """Whether it counts verified bots: they have limits of their own."""
         self.window_s = rule.window
         self.window_us = rule.window_us
         if rule.lease:

@@ -67,6 +67,9 @@ _READERS: dict[str, Reader] = {
     "method": lambda inspection: inspection.request.method,
     "namespace": lambda inspection: inspection.request.namespace,
     "route": lambda inspection: inspection.route.id if inspection.route else None,
+    "country": lambda inspection: inspection.origin.country,
+    "asn": lambda inspection: None if (n := inspection.origin.asn) is None else str(n),
+    "bot": lambda inspection: inspection.origin.bot,
 }
 
 

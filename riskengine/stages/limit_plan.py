@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 
 from riskengine.inspection import Inspection
+from riskengine.origin.matching import origin_test
 from riskengine.ruleset.limits import LimitMatch, LimitRule
 from riskengine.ruleset.override_files import Overrides
 from riskengine.ruleset.path_patterns import PathPatterns
@@ -23,7 +24,7 @@ class LimitPlan:
     ) -> None:
         """`hash_of` spreads keys for estimates; one that is the same everywhere suits replay."""
         self.limits = tuple(
-            Limit(rule, _read_equals(rule.match), overrides.get(rule.id, {}), hash_of)
+            Limit(rule, _read_applies(rule.match), overrides.get(rule.id, {}), hash_of)
             for rule in _most_specific_first(rules)
             if rule.mode != "disabled"
         )
@@ -79,6 +80,15 @@ def _match_place(match: LimitMatch) -> Callable[[Inspection], bool]:
         )
 
     return matches
+
+
+def _read_applies(match: LimitMatch) -> Callable[[Inspection], bool] | None:
+    equals, meant = _read_equals(match), origin_test(match)
+    if meant is None:
+        return equals
+    if equals is None:
+        return lambda inspection: meant(inspection.origin)
+    return lambda inspection: meant(inspection.origin) and equals(inspection)
 
 
 def _read_equals(match: LimitMatch) -> Callable[[Inspection], bool] | None:

@@ -83,11 +83,17 @@ class RateLimitsStage:
         self._report_all(counted, tallies)
 
     def _count(self, inspection: Inspection) -> _Counted:
-        """All rules that match count, but of each group only the first one that does."""
+        """All rules that match count, but of each group only the first one that does.
+
+        A verified bot is counted by the limits that name bots, and by no other.
+        """
         counts: list[Count] = []
         hits: list[Hit] = []
         groups: set[str] = set()
+        verified = inspection.origin.verified
         for limit in self.plan.limits_at(inspection):
+            if verified and not limit.for_bots:
+                continue
             if limit.group in groups or not limit.counts(inspection):
                 continue
             found = limit.hits(inspection, self._token)

@@ -107,9 +107,13 @@ class RequestChecks:
 
     def _method_hits(self, inspection: Inspection) -> list[RuleHit]:
         method = inspection.request.method
-        for source, allowed in self._methods:
-            if method not in allowed:
-                return [source.hit(probes.method_finding(method, allowed))]
+        unknown = [
+            source.hit(probes.method_finding(method, allowed))
+            for source, allowed in self._methods
+            if method not in allowed
+        ]
+        if unknown:
+            return unknown
         # OPTIONS is how browsers ask a server what it permits (CORS): it belongs to no route.
         if inspection.route is not None or not self._route_methods or method == "OPTIONS":
             return []

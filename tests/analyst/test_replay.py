@@ -11,12 +11,15 @@ from riskengine.analyst.traffic import LoggedRequest
 from riskengine.clock import ManualClock
 from riskengine.decision import Decision
 from riskengine.engine import Engine, Loaded
+from riskengine.origin.verification import BotVerifier
 from riskengine.outcome import Outcome
 from riskengine.records.decision_log import DecisionLog
 from riskengine.records.lines import RequestLine
 from riskengine.records.metrics import Metrics
+from riskengine.request import make_request
 from riskengine.ruleset.loader import load_ruleset
-from tests.analyst.small_shop import line, traffic, write_rules, write_traffic
+from tests.analyst.small_shop import AT, line, traffic, write_rules, write_traffic
+from tests.origin.test_verification import Steered
 
 
 @pytest.fixture
@@ -185,3 +188,37 @@ async def test_log_without_a_single_request_is_a_report_of_nothing(
     assert report.result.funnel.requests == 0
     assert report.lines.without_request == 1
     assert (report.first_at, report.last_at) == (None, None)
+
+
+BOTS = """
+bots:
+  - {id: namebot, description: x, user_agents: [NameBot], domains: [bots.example]}
+"""
+
+
+@pytest.mark.parametrize("hash_key", [None, b"sixteen bytes or more"])
+async def test_what_the_dns_said_of_bots_stands_in_replay(
+    tmp_path: Path, rules: Path, hash_key: bytes | None
+) -> None:
+    (rules / "bots.yaml").write_text(BOTS)
+    clock = ManualClock(AT)
+    verifier = BotVerifier(Steered(), clock)
+    log = DecisionLog(tmp_path / "log", clock=clock, hash_key=hash_key)
+    engine = Engine(load_ruleset(rules), clock=clock, records=[log], verifier=verifier)
+    live = []
+    for client_ip in ("192.0.2.10", "198.51.100.9"):
+        for _ in range(2):
+            request = make_request(
+                client_ip=client_ip, method="GET", path="/", headers=(("user-agent", "NameBot"),)
+            )
+            live += await engine.evaluate([request])
+            await verifier.settle()
+            clock.advance(1)
+    await engine.close()
+    assert [[hit.reason for hit in d.hits] for d in live] == [
+        [], ["bot.verified"], ["address.blocklisted"], ["address.blocklisted", "bot.spoofed"],
+    ]  # fmt: skip
+    report = await run(tmp_path / "log", rules)
+    assert report.result.since_recorded is not None
+    assert report.result.since_recorded.verdicts_changed == 0
+    assert report.result.carried_over["addresses"] == (2 if hash_key is None else 4)

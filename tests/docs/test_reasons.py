@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-CODE = re.compile(r'"((?:address|rate_limit|behavior|request)\.[a-z_]+)"')
+CODE = re.compile(r'"((?:address|bot|rate_limit|behavior|request)\.[a-z_]+)"')
 SOURCES = [
     *sorted((ROOT / "riskengine" / "stages").glob("*.py")),
     ROOT / "riskengine" / "edge" / "native_codec.py",

@@ -7,6 +7,7 @@ import pytest
 
 from riskengine.decision import Decision, RuleHit, Verdict
 from riskengine.outcome import Outcome
+from riskengine.records.address_metrics import BanState, ListState
 from riskengine.records.decision_log import LogCounts
 from riskengine.records.metrics import BREAKER_STATES, Metrics
 
@@ -40,7 +41,21 @@ def complete() -> Metrics:
     metrics.record_failure("behavior")
     metrics.log_counts = lambda: LogCounts(5, 4, 3, 2)
     metrics.store_state = lambda: "open"
+    metrics.lists = lambda: [ListState("drop", 7200.0, True, 3, 1), ListState("geo", 60.0, False)]
+    metrics.bans = lambda: BanState(2, 0.25)
     return metrics
+
+
+def test_lists_and_bans_tell_their_age_and_size() -> None:
+    text = complete().exposition().decode()
+    for sample in (
+        'riskengine_list_age_seconds{list="drop"} 7200.0', 'riskengine_list_stale{list="drop"} 1.0',
+        'riskengine_list_stale{list="geo"} 0.0', 'riskengine_list_networks{list="drop"} 3.0',
+        'riskengine_list_unreadable_lines{list="drop"} 1.0', "riskengine_bans 2.0",
+        "riskengine_bans_age_seconds 0.25",
+    ):  # fmt: skip
+        assert sample in text
+    assert 'riskengine_list_networks{list="geo"}' not in text, "a database does not tell"
 
 
 def value(metrics: Metrics, name: str, **labels: str) -> float | None:

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from riskengine.decision import Verdict
 from riskengine.ruleset.addresses import AddressesFile
-from riskengine.ruleset.networks import Network, read_network, read_network_list
+from riskengine.ruleset.list_formats import read_list
+from riskengine.ruleset.networks import read_network
 
 READ = {
     "192.0.2.0/24": "192.0.2.0/24",
@@ -61,19 +62,18 @@ def test_everything_that_is_read_means_the_same_to_the_standard_library(written:
 
 def test_lists_take_one_network_a_line_and_two_kinds_of_comment() -> None:
     text = "# all\n192.0.2.1 # one\n\n  198.51.100.0/24 ; two\r\n;\n2001:db8::/32\n"
-    entries = list(read_network_list(text))
-    assert [(line, str(entry)) for line, entry in entries] == [
-        (2, "192.0.2.1/32"),
-        (4, "198.51.100.0/24"),
-        (6, "2001:db8::/32"),
+    content = read_list(text.encode(), "plain")
+    assert [(str(network), note.reason) for network, note in content.networks] == [
+        ("192.0.2.1/32", "one"),
+        ("198.51.100.0/24", "two"),
+        ("2001:db8::/32", ""),
     ]
 
 
 def test_an_unreadable_list_line_is_told_and_the_others_are_read() -> None:
-    good, bad = read_network_list("192.0.2.1\n192.0.2.1 192.0.2.2\n")
-    assert good == (1, Network(bytes((192, 0, 2, 1)), 32))
-    assert bad[0] == 2
-    assert isinstance(bad[1], ValueError)
+    content = read_list(b"192.0.2.1\n192.0.2.1 192.0.2.2\n", "plain")
+    assert [str(network) for network, _ in content.networks] == ["192.0.2.1/32"]
+    assert [line for line, _ in content.mistakes] == [2]
 
 
 def test_blocklists_deny_unless_they_say_throttle() -> None:

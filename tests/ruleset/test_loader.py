@@ -122,15 +122,18 @@ def test_an_empty_directory_has_no_rules(tmp_path: Path) -> None:
     assert ruleset.routes.routes == ()
 
 
-def test_networks_of_lists_are_added_to_those_written_inline(tmp_path: Path) -> None:
+def test_networks_of_lists_are_read_beside_those_written_inline(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("﻿198.51.100.0/24 # ours\n\n; more\n2001:db8::1\n")
     write(
         tmp_path,
         addresses="blocklists:\n"
         "  - {id: a, description: x, networks: [192.0.2.1], files: [list.txt]}\n",
     )
-    [rule] = load_ruleset(tmp_path).addresses.blocklists
-    assert [str(n) for n in rule.networks] == ["192.0.2.1/32", "198.51.100.0/24", "2001:db8::1/128"]
+    ruleset = load_ruleset(tmp_path)
+    [rule] = ruleset.addresses.blocklists
+    assert [str(n) for n in rule.networks] == ["192.0.2.1/32"]
+    listed = [str(network) for network, _ in ruleset.list_files["list.txt"]]
+    assert listed == ["198.51.100.0/24", "2001:db8::1/128"]
 
 
 def test_the_revision_is_that_of_the_content_alone(tmp_path: Path) -> None:

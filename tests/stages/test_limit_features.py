@@ -320,7 +320,7 @@ class Bans:
     def __init__(self) -> None:
         self.lengths: list[float] = []
 
-    def ban(self, request: Request, *, rule_id: str, for_s: float) -> None:
+    def ban(self, request: Request, *, rule_id: str, for_s: float, all_hosts: bool) -> None:
         assert (request.address.text, rule_id) == ("203.0.113.7", "lim")
         self.lengths.append(for_s)
 

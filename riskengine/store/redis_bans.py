@@ -1,0 +1,80 @@
+"""Bans in a Redis or Valkey; each method is one script, so that no reader sees half of a change."""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from importlib.resources import files
+from typing import Any
+
+import msgspec
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from riskengine.errors import StoreError
+from riskengine.store.bans import BANS_MAX, Ban, Changes
+
+_KEYS = tuple(f"{{riskengine:bans1}}:{part}" for part in ("bans", "ends", "changes", "state"))
+_ban = msgspec.json.Decoder(Ban)
+
+
+class RedisBans:
+    """Asks over a connection of its own, off the path of requests."""
+
+    def __init__(self, url: str, *, timeout_s: float = 1.0, bans_max: int = BANS_MAX) -> None:
+        """`url` is redis://, rediss:// or unix://; nothing is connected yet."""
+        self._timeout_s = timeout_s
+        self._bans_max = bans_max
+        self._redis = Redis.from_url(url, retry=Retry(NoBackoff(), 0), protocol=2)
+        self._add, self._lift, self._read = (
+            self._redis.register_script(
+                files("riskengine.store").joinpath(f"bans_{name}.lua").read_bytes()
+            )
+            for name in ("add", "lift", "read")
+        )
+
+    async def add(self, bans: Sequence[Ban]) -> None:
+        """See `BanStore.add`."""
+        words: list[str | int | bytes] = [self._bans_max, secrets.token_hex(8)]
+        for ban in bans:
+            words += (ban.key, int(ban.expires_at * 1000), msgspec.json.encode(ban))
+        await self._run(self._add, words)
+
+    async def lift(self, keys: Sequence[str]) -> int:
+        """See `BanStore.lift`."""
+        return int(await self._run(self._lift, list(keys)))
+
+    async def changes(self, mark: str = "") -> Changes:
+        """See `BanStore.changes`."""
+        life, _, version = mark.partition(" ")
+        answer = await self._run(self._read, [life, version])
+        told = zip(answer[3::2], answer[4::2], strict=True)
+        bans, lifted = [], []
+        for key, text in told:
+            if text:
+                bans.append(_ban.decode(text))
+            else:
+                lifted.append(key.decode())
+        now_life = answer[0].decode()
+        return Changes(
+            f"{now_life} {answer[1].decode()}",
+            bool(answer[2]),
+            bans,
+            lifted,
+            forgot=bool(life) and life != now_life,
+        )
+
+    async def close(self) -> None:
+        """See `BanStore.close`."""
+        await self._redis.aclose()
+
+    async def _run(self, script: Any, words: Sequence[str | int | bytes]) -> Any:  # noqa: ANN401 - whatever the script answers
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await script(keys=_KEYS, args=words)
+        except TimeoutError:
+            wait_ms = self._timeout_s * 1000
+            raise StoreError(f"the store did not answer within {wait_ms:.0f} ms") from None
+        except (RedisError, OSError, msgspec.DecodeError) as error:
+            raise StoreError(f"the store did not answer: {error}") from None
