@@ -19,6 +19,7 @@ COMMANDS = {
     "explain": "riskengine.cli.explain:explain",
     "train": "riskengine.cli.train:train",
     "models": "riskengine.cli.models:models",
+    "limits": "riskengine.cli.limits:limits",
     "simulate": "riskengine.cli.simulate:simulate",
     "demo": "riskengine.cli.demo:demo",
     "demo-envoy": "riskengine.cli.demo_envoy:demo_envoy",
@@ -51,7 +52,11 @@ def _app(names: list[str]) -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_root)  # for --version alone
     for name in names:
-        app.command(name)(_load(name) if len(names) == 1 else _load_to_list(name))
+        command = _load(name) if len(names) == 1 else _load_to_list(name)
+        if isinstance(command, typer.Typer):
+            app.add_typer(command, name=name)
+        else:
+            app.command(name)(command)
     return app
 
 
@@ -65,11 +70,11 @@ def _root(
         raise typer.Exit
 
 
-def _load(name: str) -> Callable[..., None]:
-    """The command's function; RiskEngineError where its libraries are not installed."""
+def _load(name: str) -> Callable[..., None] | typer.Typer:
+    """The command's function, or its group of commands; RiskEngineError says what to install."""
     module, function = COMMANDS[name].split(":")
     try:
-        command: Callable[..., None] = getattr(import_module(module), function)
+        command: Callable[..., None] | typer.Typer = getattr(import_module(module), function)
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("riskengine"):
             raise
@@ -80,7 +85,7 @@ def _load(name: str) -> Callable[..., None]:
     return command
 
 
-def _load_to_list(name: str) -> Callable[..., None]:
+def _load_to_list(name: str) -> Callable[..., None] | typer.Typer:
     """The command's function, or one that stands in its place in a list of commands."""
     try:
         return _load(name)

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal, Self, get_args
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from riskengine.decision import Verdict
 from riskengine.ruleset.fields import Duration, Entry, Identifier, Rule, StoppingVerdict
@@ -25,6 +25,11 @@ KeyPart = Annotated[
     str, Field(pattern=_PART_PATTERN, json_schema_extra={"patternErrorMessage": _PART_WORDS})
 ]
 Word = Annotated[str, Field(min_length=1, max_length=256)]
+Patterns = Annotated[
+    tuple[Word, ...],
+    BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+    Field(min_length=1),
+]
 Count = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
 
 
@@ -43,6 +48,10 @@ class LimitMatch(Entry):
     """Shops or environments."""
     attributes: dict[Word, str] = Field(default_factory=dict)
     """Attributes that must have exactly these values."""
+    attributes_like: dict[Word, Word] = Field(default_factory=dict)
+    """Attributes whose values must fit these patterns; `*` stands for any text."""
+    attributes_unlike: dict[Word, Patterns] = Field(default_factory=dict)
+    """Attributes that must not fit any of these patterns; `["*"]`: must be missing."""
     headers: dict[Word, str] = Field(default_factory=dict)
     """Headers that must have exactly these values; names in any case."""
 

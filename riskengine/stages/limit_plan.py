@@ -7,6 +7,7 @@ from hashlib import blake2b
 from riskengine.inspection import Inspection
 from riskengine.ruleset.limits import LimitMatch, LimitRule
 from riskengine.ruleset.path_patterns import PathPatterns
+from riskengine.stages.attribute_patterns import read_attribute_patterns
 
 Reader = Callable[[Inspection], str | None]
 """Reads something of a request; None or empty where the request lacks it."""
@@ -86,13 +87,15 @@ def _match_place(match: LimitMatch) -> Callable[[Inspection], bool]:
 def _read_equals(match: LimitMatch) -> Callable[[Inspection], bool] | None:
     headers = {name.lower(): value for name, value in match.headers.items()}.items()
     attributes = match.attributes.items()
+    fits = read_attribute_patterns(match)
     if not headers and not attributes:
-        return None
+        return fits
 
     def equals(inspection: Inspection) -> bool:
         return (
             headers <= inspection.header_map.items()
             and attributes <= inspection.request.attributes.items()
+            and (fits is None or fits(inspection))
         )
 
     return equals
