@@ -23,10 +23,12 @@ from riskengine.request import Request
 from riskengine.ruleset.ruleset import Ruleset
 from riskengine.stages.addresses import AddressesStage
 from riskengine.stages.behavior import BehaviorStage
+from riskengine.stages.escalation import BanSink, Escalations
 from riskengine.stages.parameters import ParametersStage
-from riskengine.stages.rate_limits import RateLimitsStage
+from riskengine.stages.rate_limits import LOCAL_KEYS_MAX, RateLimitsStage
 from riskengine.store.counters import Counters
 from riskengine.store.memory import MemoryCounters
+from riskengine.store.places import Places
 
 _log = logging.getLogger("riskengine.engine")
 _REMEMBERED_DECISIONS = 65_536
@@ -94,7 +96,8 @@ class Engine:
         decision_ids: Callable[[], str] | None = None,
         reloader: Callable[[], Loaded] | None = None,
         around_stage: Callable[[Stage], Stage] = lambda stage: stage,
-        share: float = 1.0,
+        share: float | Callable[[], float] = 1.0,
+        bans: BanSink | None = None,
         default_budget_s: float = 0.05,
         max_budget_s: float = 1.0,
         in_flight: int = 1,
@@ -102,19 +105,23 @@ class Engine:
     ) -> None:
         """`share` is this process's part of a limit while the store is away (1 / processes).
 
+        `bans` takes the bans of rules that escalate; without it nobody is banned.
         `believe_received_at` runs windows and profiles on the requests' own time; `reloader`
         reads rules and model anew, in a thread; `around_stage` may put something around each stage
         (replay lets a log answer for a stage whose input the log withholds); `gather_s` is how
         long a batch waits for company, see Batcher.
         """
         self._clock = clock or SystemClock()
-        self._counters = counters or MemoryCounters(self._clock)
+        self._counters = MemoryCounters(self._clock) if counters is None else counters
         self._believe_received_at = believe_received_at
         self._records = tuple(records)
         self._decision_ids = decision_ids or _unique_ids()
         self._reloader = reloader
         self._around_stage = around_stage
-        self._share = share
+        self._share = share if callable(share) else lambda: share
+        self._local = MemoryCounters(self._clock, keys_max=LOCAL_KEYS_MAX)
+        self._places = Places([self._local, self._counters], self._at_us)
+        self._escalations = None if bans is None else Escalations(self._counters, bans)
         self._default_budget_s = default_budget_s
         self._max_budget_s = max_budget_s
         self._profiles = ProfileTable(
@@ -155,6 +162,7 @@ class Engine:
         at = self._now() if at is None else at
         known = 0
         for outcome in outcomes:
+            self._places.end(outcome.decision_id)
             key = self._profile_keys.get(outcome.decision_id)
             if key is not None:
                 known += 1
@@ -184,6 +192,7 @@ class Engine:
     async def close(self) -> None:
         """Finish what was taken up, give connections back, write out the records."""
         await self._batcher.drain()
+        await self._places.settled()
         await self._counters.close()
         for records in self._records:
             await asyncio.to_thread(records.close)
@@ -206,6 +215,9 @@ class Engine:
                 clock=self._clock,
                 believe_received_at=self._believe_received_at,
                 share=self._share,
+                overrides=rules.overrides,
+                local=self._local,
+                escalations=self._escalations,
             ),
             BehaviorStage(rules.behavior, self._profiles, loaded.model),
         ]
@@ -237,10 +249,16 @@ class Engine:
         """Seconds since the epoch on the clock that decisions run on."""
         return self._latest_at if self._believe_received_at else self._clock.now()
 
+    def _at_us(self) -> int | None:
+        """The time to count at; None where it is the store's own."""
+        return round(self._latest_at * 1_000_000) if self._believe_received_at else None
+
     def _conclude(self, inspection: Inspection, active: _Active) -> Decision:
         decision_id = self._decision_ids()
         self._remember(decision_id, inspection.profile_key)
         verdict = inspection.verdict
+        if inspection.places:
+            self._hold(decision_id, inspection)
         hit = inspection.allowlisted_by or inspection.decided_by or _NO_HIT
         return Decision(
             decision_id=decision_id,
@@ -257,6 +275,13 @@ class Engine:
             model_version=active.model_version if inspection.score is not None else "",
             degraded=inspection.degraded,
         )
+
+    def _hold(self, decision_id: str, inspection: Inspection) -> None:
+        """Keep the places of an allowed request; one that a later stage stopped needs none."""
+        if inspection.verdict is Verdict.ALLOW:
+            self._places.keep(decision_id, inspection.places)
+        else:
+            self._places.give_back(inspection.places)
 
     def _remember(self, decision_id: str, profile_key: str) -> None:
         self._profile_keys[decision_id] = profile_key

@@ -1,6 +1,7 @@
 """What is being found out about the requests of one batch, while the funnel runs."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import msgspec
 
@@ -15,7 +16,7 @@ class Inspection:
 
     __slots__ = (
         "allowlisted_by", "at", "decided_by", "degraded", "features", "header_map", "hits",
-        "limits", "normal", "profile_key", "request", "route", "score", "settled",
+        "limits", "normal", "places", "profile_key", "request", "route", "score", "settled",
     )  # fmt: skip
 
     def __init__(
@@ -36,6 +37,8 @@ class Inspection:
         self.allowlisted_by: RuleHit | None = None
         """The enforced allowlist hit (verdict ALLOW); it wins over everything."""
         self.limits: tuple[LimitState, ...] = ()
+        self.places: tuple[Any, ...] = ()
+        """Places in flight that the request holds: hits, for `store.places` to give back."""
         self.degraded: tuple[str, ...] = ()
         self.profile_key = ""
         self.features: Sequence[float] | None = None

@@ -47,7 +47,7 @@ def collect(
     on_request: Callable[[], None] = lambda: None,
 ) -> ClientTimes:
     """The requests that `rule` counts, for each whom it counts apart."""
-    plan, found = LimitPlan([rule]), ClientTimes()
+    plan, found = LimitPlan([rule], {}), ClientTimes()
     for entry in entries:
         if not isinstance(entry, LoggedRequest):
             continue
@@ -66,10 +66,11 @@ def collect(
 def _who(plan: LimitPlan, inspection: Inspection) -> tuple[bool, str | None]:
     """Whether the rule counts the request, and for whom; the namespace keeps shops apart."""
     for limit in plan.limits_at(inspection):
-        if limit.applies is not None and not limit.applies(inspection):
+        if not limit.counts(inspection):
             continue
-        subject = limit.subject(inspection)
-        return True, subject and f"{inspection.request.namespace} {subject}"
+        for count, _ in limit.hits(inspection, bytes):
+            return True, f"{inspection.request.namespace} {count.subject}"
+        return True, None
     return False, None
 
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from riskengine.analyst.limit_suggestion import WindowReport
 from riskengine.analyst.limit_yaml import WrittenLimit, require_loadable, written_limits
 from riskengine.errors import InputError
-from riskengine.ruleset.limits import LimitRule
+from riskengine.ruleset.limits import LIMIT_MAX, LimitRule
 
 _NOT_AN_ID = re.compile(r"[^a-z0-9]+")
 
@@ -23,6 +23,7 @@ def counting_rule(key: Sequence[str], route: str | None, methods: Sequence[str])
         "match": _match(route, methods),
         "limit": 1,
         "window": "1m",
+        "keys_max": LIMIT_MAX,  # a log is never too wide to count by the key asked about
     }
     try:
         return LimitRule.model_validate(fields)

@@ -185,8 +185,8 @@ def _facts(suggestion: Suggestion) -> list[str]:
 
 
 def _shown(suggestion: Suggestion) -> Iterator[RenderableType]:
-    asked = f"{suggestion.requests} requests of {suggestion.clients} clients"
-    yield escape(f"{suggestion.log}: {asked}")
+    yield escape(suggestion.log)
+    yield f"{suggestion.requests} requests of {suggestion.clients} clients"
     if suggestion.without_key:
         yield f"[yellow]{suggestion.without_key} requests lack a part of the key and do not count"
     if suggestion.clients < _FEW_CLIENTS:

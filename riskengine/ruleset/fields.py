@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -40,6 +41,23 @@ def read_duration(value: object) -> float:
     return seconds
 
 
+def read_moment(value: object) -> float:
+    """Seconds since the epoch of `2026-12-31` or `2026-12-31T18:00:00Z`; a day begins in UTC.
+
+    ValueError says what is right: a time without a zone is not the same moment for everybody.
+    """
+    wrong = (
+        f"must be a date or a time with its zone such as 2026-12-31T18:00:00Z, got {show(value)}"
+    )
+    try:
+        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        moment = None
+    if moment is None or (moment.tzinfo is None and len(str(value)) > len("2026-12-31")):
+        raise ValueError(wrong)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+
+
 def _read_verdict(value: object) -> object:
     words = {"throttle": Verdict.THROTTLE, "deny": Verdict.DENY}
     if isinstance(value, str) and value in words:
@@ -60,6 +78,11 @@ Duration = Annotated[
             "patternErrorMessage": "a duration such as 500ms, 10s, 1m, 24h or 7d",
         }
     ),
+]
+Moment = Annotated[
+    float,
+    BeforeValidator(read_moment),
+    WithJsonSchema({"type": "string", "patternErrorMessage": "a date or a time with its zone"}),
 ]
 StoppingVerdict = Annotated[
     Verdict,

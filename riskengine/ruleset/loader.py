@@ -12,6 +12,7 @@ from riskengine.ruleset.explanations import nearest
 from riskengine.ruleset.fields import Entry
 from riskengine.ruleset.limits import LimitsFile
 from riskengine.ruleset.list_files import ListFiles
+from riskengine.ruleset.override_files import OverrideFiles
 from riskengine.ruleset.parameters import ParametersFile
 from riskengine.ruleset.routes import RouteTable
 from riskengine.ruleset.ruleset import Ruleset
@@ -49,6 +50,7 @@ class _Load:
         self._mistakes: list[Mistake] = []
         self._contents: dict[str, bytes] = {}
         self._lists = ListFiles(directory)
+        self._overrides = OverrideFiles(directory)
         self._documents = {path.name: self._read(path) for path in self._paths()}
 
     def ruleset(self) -> Ruleset:
@@ -58,6 +60,8 @@ class _Load:
         behavior = self._entry("behavior.yaml", BehaviorFile)
         if "addresses.yaml" in self._documents:
             self._lists.read(self._documents["addresses.yaml"])
+        if "limits.yaml" in self._documents:
+            self._overrides.read(self._documents["limits.yaml"])
         check_ids(self._documents)
         check_route_ids(self._documents)
         self._raise_mistakes()
@@ -67,8 +71,9 @@ class _Load:
             limits=limits,
             behavior=behavior,
             routes=RouteTable(parameters.routes),
-            revision=_revision(self._contents | self._lists.contents),
+            revision=_revision(self._contents | self._lists.contents | self._overrides.contents),
             directory=self._directory,
+            overrides=self._overrides.of(limits),
         )
 
     def _paths(self) -> list[Path]:
@@ -95,7 +100,7 @@ class _Load:
         return (document and validate(document, model)) or model()
 
     def _raise_mistakes(self) -> None:
-        mistakes = [*self._mistakes, *self._lists.mistakes]
+        mistakes = [*self._mistakes, *self._lists.mistakes, *self._overrides.mistakes]
         for document in self._documents.values():
             mistakes += document.mistakes
         if mistakes:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
 from riskengine.ruleset.fields import Entry, Identifier, show
 from riskengine.ruleset.path_patterns import PathPattern, is_capture
@@ -41,6 +41,8 @@ class Route(Entry):
     kind: Kind = "page"
     step: Step | None = None
     """The step of the buying funnel that this route is."""
+    points: int = Field(default=1, ge=1, le=1_000_000)
+    """What a request costs in limits with `cost: route_points`."""
 
     @field_validator("path")
     @classmethod

@@ -1,12 +1,13 @@
 """All rules of one directory, checked and frozen."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from riskengine.ruleset.addresses import AddressesFile
 from riskengine.ruleset.behavior import BehaviorFile
 from riskengine.ruleset.limits import LimitsFile
+from riskengine.ruleset.override_files import Overrides
 from riskengine.ruleset.parameters import ParametersFile
 from riskengine.ruleset.routes import RouteTable
 
@@ -24,6 +25,8 @@ class Ruleset:
     revision: str
     """Hash of the content of all files, lists included: equal rules have equal revisions."""
     directory: Path
+    overrides: Mapping[str, Overrides] = field(default_factory=dict)
+    """Limits of their own for some values of a key, by the id of the rule."""
 
     def rule_ids(self) -> Iterator[str]:
         """Ids of all rules, in the order of the funnel."""

@@ -1,53 +1,34 @@
-"""Limit rules compiled: which of them count a request, and under which key."""
+"""Limit rules compiled: which of them count a request."""
 
-import re
-from collections.abc import Callable, Sequence
-from hashlib import blake2b
+from collections.abc import Callable, Mapping, Sequence
 
 from riskengine.inspection import Inspection
 from riskengine.ruleset.limits import LimitMatch, LimitRule
+from riskengine.ruleset.override_files import Overrides
 from riskengine.ruleset.path_patterns import PathPatterns
 from riskengine.stages.attribute_patterns import read_attribute_patterns
-
-Reader = Callable[[Inspection], str | None]
-"""Reads something of a request; None or empty where the request lacks it."""
+from riskengine.stages.limit import Limit
 
 _REMEMBERED_MAX = 16_384
 _REMEMBERED_PATH_MAX = 256  # a cache keyed by what strangers send needs short keys
-_PLAIN = re.compile(r"[A-Za-z0-9._@-]{1,48}", re.ASCII)
-_UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
-
-
-class Limit:
-    """One rule, ready to count."""
-
-    __slots__ = (
-        "applies", "cost", "id", "limit", "observed", "rule", "subject", "suffix", "window_s",
-        "window_text", "window_us",
-    )  # fmt: skip
-
-    def __init__(self, rule: LimitRule) -> None:
-        self.rule = rule
-        self.id, self.limit, self.cost, self.observed = (
-            rule.id, rule.limit, rule.cost, rule.observed,
-        )  # fmt: skip
-        self.window_s, self.window_us = rule.window, rule.window_us
-        self.suffix = f":{rule.id}:{rule.window_us}"
-        """Ends the key: a limit whose window was changed starts afresh."""
-        self.window_text = _duration(rule.window)
-        self.subject = _read_subject(rule)
-        """Who is counted; None when this request is not."""
-        self.applies = _read_equals(rule.match)
-        """Whether headers and attributes are as asked; None when none are asked."""
 
 
 class LimitPlan:
     """Finds the limits that count a request."""
 
-    def __init__(self, rules: Sequence[LimitRule]) -> None:
-        self._limits = [
-            (_match_place(rule.match), Limit(rule)) for rule in rules if rule.mode != "disabled"
-        ]
+    def __init__(
+        self,
+        rules: Sequence[LimitRule],
+        overrides: Mapping[str, Overrides],
+        hash_of: Callable[[str], int] = hash,
+    ) -> None:
+        """`hash_of` spreads keys for estimates; one that is the same everywhere suits replay."""
+        self.limits = tuple(
+            Limit(rule, _read_equals(rule.match), overrides.get(rule.id, {}), hash_of)
+            for rule in _most_specific_first(rules)
+            if rule.mode != "disabled"
+        )
+        self._limits = [(_match_place(limit.rule.match), limit) for limit in self.limits]
         self._remembered: dict[tuple[str, str, str, str | None], tuple[Limit, ...]] = {}
 
     def limits_at(self, inspection: Inspection) -> tuple[Limit, ...]:
@@ -64,6 +45,23 @@ class LimitPlan:
                 self._remembered.clear()
             self._remembered[place] = found
         return found
+
+
+def _most_specific_first(rules: Sequence[LimitRule]) -> list[LimitRule]:
+    """The rules in their order, but those of a group among themselves by how much they match."""
+    ordered = list(rules)
+    for group in {rule.group for rule in rules if rule.group is not None}:
+        places = [place for place, rule in enumerate(rules) if rule.group == group]
+        members = sorted((rules[place] for place in places), key=_generality)
+        for place, rule in zip(places, members, strict=True):
+            ordered[place] = rule
+    return ordered
+
+
+def _generality(rule: LimitRule) -> tuple[int, int]:
+    """Lower is more specific: more fields, then longer paths. Equal ones keep their order."""
+    given = sum(bool(value) or value is False for _, value in rule.match)
+    return -given, -min((len(path.partition("*")[0]) for path in rule.match.paths), default=0)
 
 
 def _match_place(match: LimitMatch) -> Callable[[Inspection], bool]:
@@ -99,67 +97,3 @@ def _read_equals(match: LimitMatch) -> Callable[[Inspection], bool] | None:
         )
 
     return equals
-
-
-def _read_subject(rule: LimitRule) -> Reader:
-    parts = [_read_part(name, count=rule.missing == "count") for name in rule.key]
-    if len(parts) == 1:
-        return parts[0]
-
-    def read(inspection: Inspection) -> str | None:
-        values = [part(inspection) for part in parts]
-        return None if None in values else ",".join(value for value in values if value)
-
-    return read
-
-
-def _read_part(name: str, *, count: bool) -> Reader:
-    """One part of a key as `name:value`, in characters that mean nothing to a key."""
-    if name == "ip":
-        return lambda inspection: "ip:" + inspection.request.address.subject
-    read = _reader(name)
-    lacking = f"{name}:" if count else None
-
-    def part(inspection: Inspection) -> str | None:
-        value = read(inspection)
-        if not value:
-            return lacking
-        return f"{name}:{value if _PLAIN.fullmatch(value) else _digest(value)}"
-
-    return part
-
-
-def _reader(name: str) -> Reader:
-    kind, _, detail = name.partition(":")
-    if kind == "attribute":
-        return lambda inspection: inspection.request.attributes.get(detail)
-    if kind == "header":
-        header = detail.lower()
-        return lambda inspection: inspection.header_map.get(header)
-    return _READERS[name]
-
-
-_READERS: dict[str, Reader] = {
-    "user": lambda inspection: inspection.request.user_id,
-    "session": lambda inspection: inspection.request.session_id,
-    "device": lambda inspection: inspection.request.device_id,
-    "tls": lambda inspection: inspection.request.tls_fingerprint,
-    "host": lambda inspection: inspection.request.host.lower(),
-    "method": lambda inspection: inspection.request.method,
-    "namespace": lambda inspection: inspection.request.namespace,
-    "route": lambda inspection: inspection.route.id if inspection.route else None,
-}
-
-
-def _digest(value: str) -> str:
-    """A long or odd value, short and harmless; `#` tells it apart from every plain one."""
-    return "#" + blake2b(value.encode(errors="surrogatepass"), digest_size=16).hexdigest()
-
-
-def _duration(seconds: float) -> str:
-    """A window as analysts write it."""
-    milliseconds = round(seconds * 1_000)
-    for unit, size in _UNITS:
-        if milliseconds % size == 0:
-            return f"{milliseconds // size}{unit}"
-    return f"{milliseconds}ms"

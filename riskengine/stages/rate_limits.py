@@ -1,30 +1,37 @@
-"""The third stage: counts requests in sliding windows and stops those above a limit."""
+"""The third stage: counts requests and stops those above a limit."""
 
+import itertools
+import secrets
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
 from typing import NamedTuple
 
 from riskengine.clock import Clock
-from riskengine.decision import LimitState, RuleHit
+from riskengine.decision import LimitState, RuleHit, Verdict
 from riskengine.errors import StoreError
 from riskengine.inspection import Batch, Inspection
 from riskengine.ruleset.limits import LimitsFile
-from riskengine.stages.limit_plan import Limit, LimitPlan
-from riskengine.store.counters import Counters, Hit, Tally
+from riskengine.ruleset.override_files import Overrides
+from riskengine.stages.escalation import Escalations
+from riskengine.stages.limit import Count, Limit, Part
+from riskengine.stages.limit_plan import LimitPlan
+from riskengine.store.counters import Algorithm, Counters, Hit, Tally
 from riskengine.store.memory import MemoryCounters
 
 EXCEEDED = "rate_limit.exceeded"
 STORE_UNAVAILABLE = "rate_limit.store_unavailable"
 
+LOCAL_KEYS_MAX = 65_536
+
 _MARGIN_S = 0.001  # what is left of the deadline for saying the answer
 _RETRY_WITHOUT_STORE_S = 1.0
-_LOCAL_KEYS_MAX = 65_536
 
 
 class _Counted(NamedTuple):
     """What is counted for one request: two lists of the same length."""
 
     inspection: Inspection
-    limits: list[tuple[Limit, str]]
-    """Each limit, and who is counted in it."""
+    counts: list[Count]
     hits: list[Hit]
 
 
@@ -41,15 +48,26 @@ class RateLimitsStage:
         *,
         clock: Clock,
         believe_received_at: bool = False,
-        share: float = 1.0,
+        share: Callable[[], float] = lambda: 1.0,
+        overrides: Mapping[str, Overrides] | None = None,
+        local: MemoryCounters | None = None,
+        escalations: Escalations | None = None,
     ) -> None:
-        """`share` is this process's part of each limit while the store does not answer."""
-        self._plan = LimitPlan(rules.limits)
+        """`share` tells this process's part of each limit while the store does not answer.
+
+        `local` counts meanwhile; the same one for every ruleset, so that a reload forgets nothing.
+        """
+        hash_of = _steady_hash if believe_received_at else hash
+        self.plan = LimitPlan(rules.limits, overrides or {}, hash_of)
         self._counters = counters
         self._clock = clock
         self._believe_received_at = believe_received_at
         self._share = share
-        self._local = MemoryCounters(clock, keys_max=_LOCAL_KEYS_MAX)
+        if local is None:
+            local = MemoryCounters(clock, keys_max=LOCAL_KEYS_MAX)
+        self._local = local
+        self._escalations = escalations
+        self._token = _tokens()
 
     async def inspect(self, batch: Batch) -> None:
         """Leave the state of each limit, and a hit where one is exceeded."""
@@ -62,33 +80,23 @@ class RateLimitsStage:
         except StoreError:
             await self._decide_alone(counted)
             return
-        _report_all(counted, tallies)
+        self._report_all(counted, tallies)
 
     def _count(self, inspection: Inspection) -> _Counted:
-        """An allowlisted request is counted apart, so that it uses up nothing that others share."""
-        prefix = f"{inspection.request.namespace}:rl1:{{"
-        suffix, allowlisted = "}", inspection.allowlisted_by is not None
-        if allowlisted:
-            suffix = "}:allowlisted"
-        limits: list[tuple[Limit, str]] = []
+        """All rules that match count, but of each group only the first one that does."""
+        counts: list[Count] = []
         hits: list[Hit] = []
-        for limit in self._plan.limits_at(inspection):
-            if limit.applies is not None and not limit.applies(inspection):
+        groups: set[str] = set()
+        for limit in self.plan.limits_at(inspection):
+            if limit.group in groups or not limit.counts(inspection):
                 continue
-            subject = limit.subject(inspection)
-            if subject is None:
-                continue
-            limits.append((limit, subject))
-            hits.append(
-                Hit(
-                    f"{prefix}{subject}{suffix}{limit.suffix}",
-                    limit.limit,
-                    limit.window_us,
-                    limit.cost,
-                    allowlisted or limit.observed,
-                )
-            )
-        return _Counted(inspection, limits, hits)
+            found = limit.hits(inspection, self._token)
+            if found and limit.group is not None and not limit.observed:
+                groups.add(limit.group)
+            for count, hit in found:
+                counts.append(count)
+                hits.append(hit)
+        return _Counted(inspection, counts, hits)
 
     async def _ask(
         self, counters: Counters, counted: list[_Counted], budget_s: float
@@ -107,54 +115,72 @@ class RateLimitsStage:
         """Do for each limit what its rule says about a store that does not answer."""
         for one in counted:
             one.inspection.degrade("store")
-        local = [self._localize(one) for one in counted]
-        _report_all(local, await self._ask(self._local, local, budget_s=1.0))
+        share = self._share()
+        local = [_localize(one, share) for one in counted]
+        self._report_all(local, await self._ask(self._local, local, budget_s=1.0))
 
-    def _localize(self, one: _Counted) -> _Counted:
-        """The hits to count in this process: none where the request is stopped anyway."""
-        limits: list[tuple[Limit, str]] = []
-        hits: list[Hit] = []
-        stopped = False
-        for (limit, subject), hit in zip(one.limits, one.hits, strict=True):
-            if limit.rule.on_store_error == "closed":
-                one.inspection.hits.append(_unavailable(limit, hit))
-                stopped = stopped or not hit.observed
-            if limit.rule.on_store_error == "local":
-                limits.append((limit, subject))
-                hits.append(hit._replace(limit=self._part_of(hit)))
-        return (
-            _Counted(one.inspection, [], []) if stopped else _Counted(one.inspection, limits, hits)
-        )
-
-    def _part_of(self, hit: Hit) -> int:
-        """This process's part of a limit, enough for one request at least."""
-        return max(hit.cost, int(hit.limit * self._share))
+    def _report_all(self, counted: list[_Counted], tallies: list[list[Tally]]) -> None:
+        for one, own in zip(counted, tallies, strict=True):
+            _report(one, own, self._escalations)
 
 
-def _report_all(counted: list[_Counted], tallies: list[list[Tally]]) -> None:
-    for one, own in zip(counted, tallies, strict=True):
-        _report(one, own)
+def _localize(one: _Counted, share: float) -> _Counted:
+    """The hits to count in this process: none where the request is stopped anyway."""
+    counts: list[Count] = []
+    hits: list[Hit] = []
+    stopped = False
+    for count, hit in zip(one.counts, one.hits, strict=True):
+        policy = count.limit.rule.on_store_error
+        if policy == "closed" and count.part is Part.MAIN:
+            one.inspection.hits.append(_unavailable(count.limit, hit))
+            stopped = stopped or not hit.observed
+        if policy == "local":
+            counts.append(count)
+            hits.append(_part_of(hit, share))
+    return _Counted(one.inspection, [], []) if stopped else _Counted(one.inspection, counts, hits)
 
 
-def _report(one: _Counted, tallies: list[Tally]) -> None:
-    states = []
-    for (limit, subject), hit, tally in zip(one.limits, one.hits, tallies, strict=True):
+def _part_of(hit: Hit, share: float) -> Hit:
+    """This process's part of a limit, enough for one request at least."""
+    return hit._replace(
+        limit=max(hit.cost, int(hit.limit * share)), burst=max(hit.cost, int(hit.burst * share))
+    )
+
+
+def _report(one: _Counted, tallies: list[Tally], escalations: Escalations | None) -> None:
+    states: list[LimitState] = []
+    places: list[Hit] = []
+    counting = True
+    for count, hit, tally in zip(one.counts, one.hits, tallies, strict=True):
         admitted, remaining, retry_after_s = tally
-        states.append(
-            LimitState(limit.id, hit[1], remaining, limit.window_s, retry_after_s, hit[4])
-        )
+        limit = count.limit
+        if count.part is Part.MAIN:
+            states.append(
+                LimitState(limit.id, hit[1], remaining, limit.window_s, retry_after_s, hit[4])
+            )
         if not admitted:
-            one.inspection.hits.append(_exceeded(limit, subject, hit, tally))
+            counting = counting and hit.observed
+            exceeded = _exceeded(count, hit, tally)
+            one.inspection.hits.append(exceeded)
+            if escalations is not None and limit.rule.escalation is not None:
+                escalations.note(limit.rule, count.subject, one.inspection.request, exceeded)
+        elif hit[6] is Algorithm.CONCURRENCY:
+            places.append(hit)
     one.inspection.limits = tuple(states)
+    if places and counting:
+        one.inspection.places = tuple(places)
 
 
-def _exceeded(limit: Limit, subject: str, hit: Hit, tally: Tally) -> RuleHit:
+def _exceeded(count: Count, hit: Hit, tally: Tally) -> RuleHit:
+    limit = count.limit
+    attempts = count.part is Part.ATTEMPTS
     return RuleHit(
         RateLimitsStage.name,
         limit.id,
-        limit.rule.verdict,
+        Verdict.DENY if attempts else limit.rule.verdict,
         EXCEEDED,
-        f"more than {hit.limit} in {limit.window_text} for {subject}",
+        f"more than {hit.limit} {'attempts ' if attempts else ''}{limit.window_text} "
+        f"for {count.subject}",
         hit.observed,
         tally.retry_after_s,
     )
@@ -170,3 +196,16 @@ def _unavailable(limit: Limit, hit: Hit) -> RuleHit:
         hit.observed,
         _RETRY_WITHOUT_STORE_S,
     )
+
+
+def _tokens() -> Callable[[], bytes]:
+    """Eight bytes that no other request has: four of this process, four that count."""
+    process = secrets.token_bytes(4)
+    numbers = itertools.count()
+    return lambda: process + (next(numbers) & 0xFFFF_FFFF).to_bytes(4)
+
+
+def _steady_hash(text: str) -> int:
+    """The same in every process, so that replay is."""
+    digest = blake2b(text.encode(errors="surrogatepass"), digest_size=8).digest()
+    return int.from_bytes(digest)

@@ -5,20 +5,21 @@ from collections.abc import Sequence
 
 from riskengine.clock import Clock
 from riskengine.store.counters import Hit, Tally
-from riskengine.store.window import Window
+from riskengine.store.log_meters import ConcurrencyMeter
+from riskengine.store.meter import Meter, meter_for
 
 
 class MemoryCounters:
-    """The windows touched last, `keys_max` of them: about 500 bytes each."""
+    """The keys touched last, `keys_max` of them: about 500 bytes each, exact limits more."""
 
     def __init__(self, clock: Clock, *, keys_max: int = 100_000) -> None:
         self._clock = clock
         self._keys_max = keys_max
-        self._windows: OrderedDict[str, Window] = OrderedDict()
+        self._meters: OrderedDict[str, Meter] = OrderedDict()
 
     def __len__(self) -> int:
         """How many keys are held."""
-        return len(self._windows)
+        return len(self._meters)
 
     async def hit(
         self,
@@ -36,47 +37,53 @@ class MemoryCounters:
         """Nothing is held open."""
 
     def _count(self, hits: Sequence[Hit], at_us: int) -> list[Tally]:
-        windows = {hit.key: self._window(hit) for hit in hits}
-        fits = [not hit.observed and _takes(hit, windows[hit.key], at_us) for hit in hits]
+        meters: dict[str, Meter] = {}
+        for hit in hits:
+            if hit.key not in meters:
+                meters[hit.key] = self._meter(hit)
+        fits = [not hit.observed and _takes(hit, meters[hit.key], at_us) for hit in hits]
         counting = all(fit or hit.observed for hit, fit in zip(hits, fits, strict=True))
         for place, hit in enumerate(hits):
             if hit.observed:
-                fits[place] = _takes(hit, windows[hit.key], at_us)
-        for key, window in windows.items():
-            if counting and window.pending:
-                window.add(at_us, window.pending)
-                self._keep(key, window)
-            window.pending = 0
+                fits[place] = _takes(hit, meters[hit.key], at_us)
+        for meter in meters.values():
+            meter.pending = 0
+        for hit, fit in zip(hits, fits, strict=True):
+            if hit.count_denied or (counting and fit):
+                meters[hit.key].add(hit, at_us)
+                self._keep(hit.key, meters[hit.key])
         return [
-            _tally(hit, windows[hit.key], at_us, fit) for hit, fit in zip(hits, fits, strict=True)
+            _tally(hit, meters[hit.key], at_us, fit) for hit, fit in zip(hits, fits, strict=True)
         ]
 
-    def _window(self, hit: Hit) -> Window:
-        window = self._windows.get(hit.key)
-        if window is None:
-            return Window(hit.window_us)
-        self._windows.move_to_end(hit.key)
-        return window
+    def _meter(self, hit: Hit) -> Meter:
+        meter = self._meters.get(hit.key)
+        if meter is None:
+            return meter_for(hit)
+        self._meters.move_to_end(hit.key)
+        return meter
 
-    def _keep(self, key: str, window: Window) -> None:
-        """Where there are too many, forget the window that nobody has touched for longest.
+    def _keep(self, key: str, meter: Meter) -> None:
+        """Where there are too many, forget the meter that nobody has touched for longest.
 
         None is forgotten for its age: times may be given out of order, and what is over for one
         request is not for the next.
         """
-        if key not in self._windows and len(self._windows) >= self._keys_max:
-            self._windows.popitem(last=False)
-        self._windows[key] = window
+        if key not in self._meters and len(self._meters) >= self._keys_max:
+            self._meters.popitem(last=False)
+        self._meters[key] = meter
 
 
-def _takes(hit: Hit, window: Window, at_us: int) -> bool:
+def _takes(hit: Hit, meter: Meter, at_us: int) -> bool:
     """Whether the hit fits beside what is pending; then it is pending itself."""
-    fits = window.used(at_us) + window.pending + hit.cost <= hit.limit
+    if isinstance(meter, ConcurrencyMeter) and (not hit.cost or meter.holds(hit, at_us)):
+        return True
+    fits = meter.room(hit, at_us) >= meter.pending + hit.cost
     if fits:
-        window.pending += hit.cost
+        meter.pending += hit.cost
     return fits
 
 
-def _tally(hit: Hit, window: Window, at_us: int, fits: bool) -> Tally:
-    left = max(0, hit.limit - window.used(at_us))
-    return Tally(fits, left, window.wait_us(at_us, hit.limit, hit.cost) / 1_000_000)
+def _tally(hit: Hit, meter: Meter, at_us: int, fit: bool) -> Tally:
+    left = max(0, meter.room(hit, at_us))
+    return Tally(fit, left, meter.wait_us(hit, at_us) / 1_000_000)

@@ -1,4 +1,4 @@
-"""What goes into `strict.lua` and what comes out of it, as bytes."""
+"""What goes into `counters.lua` and what comes out of it, as bytes."""
 
 import hashlib
 import struct
@@ -7,9 +7,9 @@ from importlib.resources import files
 from itertools import chain
 from typing import NamedTuple
 
-from riskengine.store.counters import Hit, Tally
+from riskengine.store.counters import Algorithm, Hit, Tally
 
-TEXT = files("riskengine.store").joinpath("strict.lua").read_bytes()
+TEXT = files("riskengine.store").joinpath("counters.lua").read_bytes()
 DIGEST = hashlib.sha1(TEXT, usedforsecurity=False).hexdigest()
 """What EVALSHA knows the script by."""
 
@@ -23,11 +23,12 @@ class Call(NamedTuple):
     specs: bytes
     requests: bytes
     times: bytes
+    tokens: bytes
 
     @property
     def arguments(self) -> tuple[int | str | bytes, ...]:
         """What follows the script in EVAL and EVALSHA."""
-        return (len(self.keys), *self.keys, self.specs, self.requests, self.times)
+        return (len(self.keys), *self.keys, self.specs, self.requests, self.times, self.tokens)
 
 
 def write_call(requests: Sequence[Sequence[Hit]], at_us: Sequence[int] | None) -> Call:
@@ -35,18 +36,22 @@ def write_call(requests: Sequence[Sequence[Hit]], at_us: Sequence[int] | None) -
     keys: dict[str, int] = {}
     specs: dict[tuple[object, ...], int] = {}
     words: list[int] = []
+    tokens: list[bytes] = []
     for hits in requests:
         words.append(len(hits))
         for hit in hits:
             words += (
                 keys.setdefault(hit[0], len(keys) + 1),
-                specs.setdefault(hit[1:], len(specs) + 1),
+                specs.setdefault(hit[1:9], len(specs) + 1),
             )
+            if hit[6] is Algorithm.CONCURRENCY:
+                tokens.append(hit.token[:8].ljust(8, b"\0"))
     return Call(
         list(keys),
-        struct.pack(f"<{4 * len(specs)}d", *chain.from_iterable(specs)),
+        struct.pack(f"<{8 * len(specs)}d", *chain.from_iterable(specs)),
         struct.pack(f"<{len(words)}I", *words),
         struct.pack(f"<{len(at_us)}d", *at_us) if at_us else b"",
+        b"".join(tokens),
     )
 
 

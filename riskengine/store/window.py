@@ -1,8 +1,12 @@
 """One strict sliding window: ten buckets and the oldest one, counted in full.
 
-`strict.lua` is the same arithmetic in the store; both work on whole microseconds, so that they
+`counters.lua` is the same arithmetic in the store; both work on whole microseconds, so that they
 agree hit by hit.
 """
+
+from riskengine.store.counters import Hit
+
+_COUNT_MAX = 2**32 - 1  # what a bucket holds in the store
 
 BUCKETS = 10
 SLOTS = BUCKETS + 1
@@ -38,8 +42,12 @@ class Window:
             return 0
         return self._total - self._passed(ahead)
 
-    def add(self, at_us: int, cost: int) -> None:
-        """Count `cost` hits at `at_us` and let go of what is too old."""
+    def room(self, hit: Hit, at_us: int) -> int:
+        """See `Meter.room`."""
+        return hit.limit - self.used(at_us)
+
+    def add(self, hit: Hit, at_us: int) -> None:
+        """Count the hit at `at_us` and let go of what is too old."""
         index = at_us // self._width_us
         ahead = index - self._newest
         if self._total == 0 or not -BUCKETS <= ahead <= BUCKETS:
@@ -51,17 +59,17 @@ class Window:
             for passed in range(self._newest + 1, index + 1):
                 self._counts[passed % SLOTS] = 0
             self._newest = index
-        self._counts[self._newest % SLOTS] += cost
-        self._total += cost
+        slot = self._newest % SLOTS
+        more = min(hit.cost, _COUNT_MAX - self._counts[slot])
+        self._counts[slot] += more
+        self._total += more
 
-    def wait_us(self, at_us: int, limit: int, cost: int) -> int:
-        """Microseconds from `at_us` until `cost` hits fit under `limit`; 0 when they do now.
-
-        A cost above the limit never fits; it is told to wait for a whole window.
-        """
-        if cost > limit:
+    def wait_us(self, hit: Hit, at_us: int) -> int:
+        """See `Meter.wait_us`."""
+        cost = hit.cost
+        if cost > hit.limit:
             return SLOTS * self._width_us
-        room = limit - self.used(at_us)
+        room = hit.limit - self.used(at_us)
         if room >= cost:
             return 0
         index = max(at_us // self._width_us, self._newest) - BUCKETS

@@ -51,10 +51,9 @@ def counting(rules: list[LimitRule], namespace: str, attributes: dict[str, str])
     )
     [inspection] = Batch.of([request], RouteTable(()), now=0, deadline=1).every
     return {
-        limit.id: subject
-        for limit in LimitPlan(rules).limits_at(inspection)
-        if limit.applies is None or limit.applies(inspection)
-        if (subject := limit.subject(inspection)) is not None
+        limit.id: hits[0][0].subject
+        for limit in LimitPlan(rules, {}).limits_at(inspection)
+        if limit.counts(inspection) and (hits := limit.hits(inspection, bytes))
     }
 
 

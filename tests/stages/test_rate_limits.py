@@ -295,14 +295,14 @@ async def test_what_a_closed_limit_stops_uses_no_local_limit_up() -> None:
 async def test_a_process_counts_its_share_locally_and_one_at_least(
     share: float, admitted: int
 ) -> None:
-    bench = Bench(limit(limit=8), counters=absent(), share=share)
+    bench = Bench(limit(limit=8), counters=absent(), share=lambda: share)
     inspections = await bench.run(*[request()] * 10)
     assert sum(i.verdict is Verdict.ALLOW for i in inspections) == admitted
     assert inspections[0].limits[0].limit == admitted
 
 
 async def test_a_share_always_has_room_for_one_request() -> None:
-    bench = Bench(limit(limit=8, cost=4), counters=absent(), share=0.1)
+    bench = Bench(limit(limit=8, cost=4), counters=absent(), share=lambda: 0.1)
     assert await bench.stops(request(), request()) == [False, True]
 
 

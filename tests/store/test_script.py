@@ -1,11 +1,12 @@
 import uuid
 from typing import NamedTuple
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from riskengine.clock import SystemClock
-from riskengine.store.counters import Hit, Tally
+from riskengine.store.counters import Algorithm, Hit, Tally
 from riskengine.store.memory import MemoryCounters
 from riskengine.store.redis import RedisCounters
 from riskengine.store.script import TEXT, write_call
@@ -17,6 +18,20 @@ SPECS = [  # limit, window, cost, observed: a key belongs to one window
     Hit("c", 2, 77_777, 1, True),
     Hit("d", 1, 3_000_000),
     Hit("e", 2, 1_000_000, 3),
+    Hit("f", 3, 1_000_000, count_denied=True),
+    Hit("g", 4, 1_000_000, algorithm=Algorithm.EXACT),
+    Hit("h", 3, 777_777, 2, algorithm=Algorithm.EXACT, count_denied=True),
+    Hit("i", 4, 1_000_000, algorithm=Algorithm.APPROX),
+    Hit("j", 5, 333_333, 2, algorithm=Algorithm.APPROX, count_denied=True),
+    Hit("k", 7, 1_000_000, algorithm=Algorithm.PACE, burst=3),
+    Hit("l", 3, 1_000_001, 2, algorithm=Algorithm.PACE, burst=2, count_denied=True),
+    Hit("m", 6, 86_400_000_000, algorithm=Algorithm.CALENDAR, ends_us=START + 3_000_000),
+    Hit("n", 2, 1_500_000, algorithm=Algorithm.CONCURRENCY, token=b"request1"),
+    Hit("n", 2, 1_500_000, algorithm=Algorithm.CONCURRENCY, token=b"request2"),
+    Hit("n", 2, 1_500_000, algorithm=Algorithm.CONCURRENCY, token=b"request3"),
+    Hit("n", 2, 1_500_000, 0, algorithm=Algorithm.CONCURRENCY, token=b"request1"),
+    Hit("o", 2, 1_000_000, 1, True, algorithm=Algorithm.EXACT),
+    Hit("p", 2, 1_000_000, 1, True, algorithm=Algorithm.PACE),
 ]
 
 
@@ -31,10 +46,10 @@ steps = st.lists(
     st.builds(
         Step,
         gaps | st.integers(0, 4_000_000),
-        st.lists(st.sampled_from(SPECS), max_size=4),
+        st.lists(st.sampled_from(SPECS), max_size=6),
     ),
     min_size=1,
-    max_size=30,
+    max_size=40,
 )
 cuts = st.lists(st.integers(1, 5), min_size=1, max_size=10)
 
@@ -68,7 +83,35 @@ async def play(
 async def test_memory_and_store_agree_hit_by_hit_however_batches_are_cut(
     valkey_url: str, steps: list[Step], sizes: list[int]
 ) -> None:
-    store = RedisCounters(valkey_url, timeout_s=5)
+    await agree(valkey_url, steps, sizes)
+
+
+@pytest.mark.slow
+@settings(
+    deadline=None, max_examples=3_000, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(steps=steps, sizes=cuts)
+async def test_memory_and_valkey_agree_over_thousands_of_schedules(
+    valkey_url: str, steps: list[Step], sizes: list[int]
+) -> None:
+    await agree(valkey_url, steps, sizes)
+
+
+@pytest.mark.slow
+@pytest.mark.system
+@settings(
+    deadline=None, max_examples=1_500, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(steps=steps, sizes=cuts)
+async def test_memory_and_redis_agree_over_thousands_of_schedules(
+    redis_url: str, steps: list[Step], sizes: list[int]
+) -> None:
+    await agree(redis_url, steps, sizes)
+
+
+async def agree(url: str, steps: list[Step], sizes: list[int]) -> None:
+    """Whatever the store counted shows in the tallies: hits left, and the wait to a microsecond."""
+    store = RedisCounters(url, timeout_s=5)
     in_memory = await play(MemoryCounters(SystemClock()), steps, [1])
     assert await play(store, steps, sizes) == in_memory
     await store.close()
@@ -82,6 +125,6 @@ def test_a_call_names_each_key_and_each_kind_of_limit_once() -> None:
     one, two = Hit("one", 5, 1_000_000), Hit("two", 5, 1_000_000)
     call = write_call([[one, two], [one], []], None)
     assert call.keys == ["one", "two"]
-    assert len(call.specs) == 4 * 8
+    assert len(call.specs) == 8 * 8
     assert len(call.requests) == 4 * (3 + 2 * 3)
     assert call.times == b""

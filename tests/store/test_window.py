@@ -1,6 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from riskengine.store.counters import Hit
 from riskengine.store.window import BUCKETS, Window
 
 Schedule = list[tuple[int, int]]
@@ -30,6 +31,10 @@ def adversaries(draw: st.DrawFn) -> tuple[int, int, int, Schedule]:
     )
 
 
+def hit_of(limit: int, window_us: int, cost: int = 1) -> Hit:
+    return Hit("key", limit, window_us, cost)
+
+
 def play(start: int, window_us: int, limit: int, schedule: Schedule) -> list[int]:
     """Times of all admitted hits."""
     now = start
@@ -39,7 +44,7 @@ def play(start: int, window_us: int, limit: int, schedule: Schedule) -> list[int
         now += gap
         for _ in range(burst):
             if window.used(now) < limit:
-                window.add(now, 1)
+                window.add(hit_of(limit, window_us), now)
                 admitted.append(now)
     return admitted
 
@@ -81,15 +86,15 @@ def test_waiting_as_told_is_enough_and_a_microsecond_less_is_not(
         now += gap
         free = limit - window.used(now)
         if free:
-            window.add(now, min(burst, free))
-    wait_us = window.wait_us(now, limit, cost)
+            window.add(hit_of(limit, window_us, min(burst, free)), now)
+    wait_us = window.wait_us(hit_of(limit, window_us, cost), now)
     assert window.used(now + wait_us) + cost <= limit
     assert wait_us == 0 or window.used(now + wait_us - 1) + cost > limit
 
 
 def test_looking_changes_nothing() -> None:
     window = Window(1_000)
-    window.add(5_000, 3)
+    window.add(hit_of(9, 1_000, 3), 5_000)
     assert window.used(5_000 + 10_000) == 0
     assert window.used(5_000) == 3
     assert window.used(4_500) == 3, "a clock that went back a little frees nothing"
