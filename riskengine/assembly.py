@@ -1,5 +1,7 @@
 """Builds an engine from settings: the one list of what a serving process is made of."""
 
+import os
+import socket
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,8 +15,11 @@ from riskengine.records.metrics import Metrics
 from riskengine.ruleset.loader import load_ruleset
 from riskengine.ruleset.ruleset import Ruleset
 from riskengine.settings import Settings
+from riskengine.store.counters import Counters
 from riskengine.store.guarded import GuardedCounters
+from riskengine.store.hot_keys import HotKeys
 from riskengine.store.open import open_counters
+from riskengine.store.watched import WatchedCounters
 
 
 def load(rules: Path, models: Path) -> Loaded:
@@ -43,7 +48,7 @@ def open_engine(settings: Settings, *, clock: Clock, metrics: Metrics) -> Engine
     return Engine(
         loaded.ruleset,
         model=loaded.model,
-        counters=counters,
+        counters=_watched(counters, settings),
         clock=clock,
         believe_received_at=settings.clock == "request",
         records=[metrics, *_decision_log(settings, clock, metrics)],
@@ -53,6 +58,14 @@ def open_engine(settings: Settings, *, clock: Clock, metrics: Metrics) -> Engine
         max_budget_s=settings.max_budget_ms / 1_000,
         gather_s=settings.gather_ms / 1_000,
     )
+
+
+def _watched(counters: Counters, settings: Settings) -> Counters:
+    """Counters of a shared store, watched for `riskengine limits top`."""
+    if settings.store == "memory":
+        return counters
+    process = f"{socket.gethostname()}-{os.getpid()}"
+    return WatchedCounters(counters, HotKeys(settings.store, process=process))
 
 
 def _decision_log(settings: Settings, clock: Clock, metrics: Metrics) -> list[Records]:

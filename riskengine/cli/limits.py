@@ -3,6 +3,7 @@
 import typer
 
 from riskengine.cli.limits_import import import_
+from riskengine.cli.limits_store import reset, show, top
 from riskengine.cli.limits_suggest import suggest
 
 limits = typer.Typer(
@@ -13,3 +14,6 @@ limits = typer.Typer(
 )
 limits.command("import")(import_)
 limits.command("suggest")(suggest)
+limits.command("show")(show)
+limits.command("reset")(reset)
+limits.command("top")(top)

@@ -17,7 +17,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from riskengine.decision import Decision, Verdict
+from riskengine.decision import Decision, LimitState, Verdict
 from riskengine.inspection import Inspection
 from riskengine.outcome import Outcome
 from riskengine.records.decision_log import LogCounts
@@ -40,6 +40,7 @@ class Metrics:
         """What `prometheus_client` can expose."""
         self.decisions: Counter[tuple[Verdict, str, str]] = Counter()
         self.rule_hits: Counter[tuple[str, str, bool]] = Counter()
+        self.near_limits: Counter[tuple[str, bool]] = Counter()
         self.degraded: Counter[str] = Counter()
         self.stage_failures: Counter[str] = Counter()
         self.reloads: Counter[bool] = Counter()
@@ -60,6 +61,11 @@ class Metrics:
         hits = [hit for d in decisions if d.hits for hit in d.hits]
         if hits:
             self.rule_hits.update([(hit.stage, hit.rule_id, hit.observed) for hit in hits])
+        near = [(d, s) for d in decisions for s in d.limits if s.remaining * 5 <= s.limit]
+        if near:
+            self.near_limits.update(
+                [(s.rule_id, s.observed) for d, s in near if not _is_refused(d, s)]
+            )
         degraded = [part for d in decisions if d.degraded for part in d.degraded]
         if degraded:
             self.degraded.update(degraded)
@@ -107,6 +113,12 @@ class _Families(Collector):
             {(stage, rule, _MODES[o]): n for (stage, rule, o), n in _copy(metrics.rule_hits)},
         )
         yield _counter(
+            "riskengine_limit_near",
+            "Requests within a limit that used 80 % of it or more.",
+            ("rule_id", "mode"),
+            {(rule, _MODES[o]): n for (rule, o), n in _copy(metrics.near_limits)},
+        )
+        yield _counter(
             "riskengine_degraded_decisions",
             "Decisions taken without one of the parts.",
             ("part",),
@@ -135,6 +147,10 @@ class _Families(Collector):
             yield from _log_families(metrics.log_counts())
         if metrics.store_state is not None:
             yield _breaker(metrics.store_state())
+
+
+def _is_refused(decision: Decision, state: LimitState) -> bool:
+    return any(hit.rule_id == state.rule_id for hit in decision.hits)
 
 
 def _counter(
