@@ -65,16 +65,19 @@ class RuleLimits:
         if rule is None:
             return None
         limit = self._overrides.get(rule.id, {}).get(key.subject, rule.limit)
-        names = [part.rpartition(":")[0] for part in key.parts]
         if key.attempts:
             return rule.deny_above
-        if "site" in names:
+        if _has_part(key, "site"):
             return rule.ipv6_site * limit
-        if "network" in names and "network" not in rule.key:
+        if _has_part(key, "network") and "network" not in rule.key:
             return rule.coarser.limit if rule.coarser else COARSER_TIMES * rule.limit
         if rule.algorithm == "pace":
             return max(1, rule.burst_or_default * limit // rule.limit)
         return limit
+
+
+def _has_part(key: CounterKey, name: str) -> bool:
+    return any(part.startswith(f"{name}:") for part in key.parts)
 
 
 def counter_reports(

@@ -10,32 +10,35 @@ from riskengine.analyst.counter_limits import CounterReport, share_used
 from riskengine.analyst.tables import bar
 from riskengine.analyst.top_keys import TopKey, TopReport
 
-_CELLS = 20
+_CELLS = 16
 _WARN, _FULL = 0.8, 1.0
 _UNITS = ((86_400.0, "d"), (3_600.0, "h"), (60.0, "m"), (1.0, "s"))
 
 
 def counters_table(reports: Sequence[CounterReport]) -> Table:
     """Every counter: whom, by which rule, how much of it is used."""
-    table = _table("Counters")
-    for heading in ("rule", "who", "window", "algorithm"):
-        table.add_column(heading, no_wrap=heading != "who", overflow="fold")
+    whom = {f"{one.namespace} {one.subject}" for one in reports}
+    table = _table(f"Counters of {escape(whom.pop())}" if len(whom) == 1 else "Counters")
+    if whom:
+        table.add_column("who", overflow="fold")
+    for heading in ("rule", "window", "algorithm"):
+        table.add_column(heading, no_wrap=True)
     for heading in ("used", "limit", "left"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("", min_width=_CELLS, no_wrap=True)
     table.add_column("oldest", justify="right", no_wrap=True)
     for one in reports:
-        kind = "" if one.kind == "enforced" else f" ({one.kind})"
-        table.add_row(
-            f"{one.rule_id}{kind}",
-            escape(f"{one.namespace} {one.subject}"),
-            _span(one.window_s),
-            one.algorithm,
-            *(_number(value) for value in (one.used, one.limit, one.left)),
-            _bar(share_used(one)),
-            f"{_span(max(0.0, round(one.held[0].ago_s, 1)))} ago" if one.held else "",
-        )
+        who = [escape(f"{one.namespace} {one.subject}")] if whom else []
+        table.add_row(*who, *_counter_cells(one))
     return table
+
+
+def _counter_cells(one: CounterReport) -> list[str | Text]:
+    kind = "" if one.kind == "enforced" else f" ({one.kind})"
+    numbers = [_number(value) for value in (one.used, one.limit, one.left)]
+    oldest = f"{_span(max(0.0, round(one.held[0].ago_s)))} ago" if one.held else ""
+    names = [f"{one.rule_id}{kind}", _span(one.window_s), one.algorithm]
+    return [*names, *numbers, _bar(share_used(one)), oldest]
 
 
 def top_tables(report: TopReport) -> Iterator[Table | str]:

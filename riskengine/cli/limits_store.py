@@ -1,6 +1,7 @@
 """`riskengine limits show`, `reset` and `top`: the counters of a running store."""
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -22,6 +23,7 @@ from riskengine.store.running import find_embedded
 _URLS = ("redis://", "rediss://", "unix://")
 _SCAN_MAX = 5_000_000
 _MINUTES_MAX = 15
+_PIPE_COLUMNS = 120
 
 StoreOption = Annotated[
     str,
@@ -60,7 +62,7 @@ def show(
     if as_json:
         _print_json({"complete": found.complete, "counters": reports})
     elif reports:
-        Console().print(counters_table(reports))
+        _console().print(counters_table(reports))
     else:
         typer.echo(f"no counters of {key}")
 
@@ -112,7 +114,7 @@ def top(
     if as_json:
         _print_json(report)
         return
-    console = Console()
+    console = _console()
     for table in top_tables(report):
         console.print(table)
 
@@ -158,7 +160,11 @@ async def _top(url: str, limits: RuleLimits, minutes: int, number: int) -> TopRe
 def _confirm(keys: Sequence[str]) -> None:
     for key in keys:
         typer.echo(key, err=True)
-    if not typer.confirm(f"Forget these {len(keys)} counters?", err=True):
+    try:
+        agreed = typer.confirm(f"Forget these {len(keys)} counters?", err=True)
+    except typer.Abort:  # nobody is there to answer
+        agreed = False
+    if not agreed:
         raise InputError("nothing was forgotten; --yes does not ask")
 
 
@@ -169,6 +175,10 @@ def _warn_incomplete(found: Found, scan_max: int) -> None:
             "key is found at once",
             err=True,
         )
+
+
+def _console() -> Console:
+    return Console() if sys.stdout.isatty() else Console(width=_PIPE_COLUMNS)
 
 
 def _print_json(value: object) -> None:

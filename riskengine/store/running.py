@@ -8,6 +8,8 @@ from pathlib import Path
 
 from riskengine.errors import SettingsError
 
+PLACES = (Path("/tmp"),)  # noqa: S108 - where a server goes whose own place has too long a name
+
 _PATIENCE_S = 1.0
 
 
@@ -28,7 +30,7 @@ def find_embedded() -> str:
 
 
 def _sockets() -> list[Path]:
-    places = sorted({Path(tempfile.gettempdir()), Path("/tmp")})  # noqa: S108 - where it puts them
+    places = {Path(tempfile.gettempdir()), *PLACES}
     found = [path for place in places for path in place.glob("riskengine-*/store.sock")]
     return sorted(path for path in found if _is_ours(path.parent))
 
