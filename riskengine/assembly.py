@@ -1,5 +1,7 @@
 """Builds an engine from settings: the one list of what a serving process is made of."""
 
+import os
+import socket
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -20,8 +22,10 @@ from riskengine.settings import Settings
 from riskengine.store.ban_book import BanBook
 from riskengine.store.ban_feed import BanFeed
 from riskengine.store.counters import Counters
+from riskengine.store.hot_keys import HotKeys
 from riskengine.store.open import open_bans, open_counters
 from riskengine.store.shared import SharedCounters
+from riskengine.store.watched import WatchedCounters
 
 
 def load(rules: Path, models: Path) -> Loaded:
@@ -54,7 +58,7 @@ def open_engine(settings: Settings, *, clock: Clock, metrics: Metrics) -> Engine
     engine = Engine(
         loaded.ruleset,
         model=loaded.model,
-        counters=counters,
+        counters=_watched(counters, settings),
         clock=clock,
         believe_received_at=settings.clock == "request",
         records=[metrics, *_decision_log(settings, clock, metrics)],
@@ -77,6 +81,14 @@ def _share_of(counters: Counters) -> Callable[[], float]:
         census = counters.census
         return lambda: census.share
     return lambda: 1.0
+
+
+def _watched(counters: Counters, settings: Settings) -> Counters:
+    """Counters of a shared store, watched for `riskengine limits top`."""
+    if settings.store == "memory":
+        return counters
+    process = f"{socket.gethostname()}-{os.getpid()}"
+    return WatchedCounters(counters, HotKeys(settings.store, process=process))
 
 
 def _decision_log(settings: Settings, clock: Clock, metrics: Metrics) -> list[Records]:

@@ -21,6 +21,7 @@ COMMANDS = {
     "explain": "riskengine.cli.explain:explain",
     "train": "riskengine.cli.train:train",
     "models": "riskengine.cli.models:models",
+    "limits": "riskengine.cli.limits:limits",
     "simulate": "riskengine.cli.simulate:simulate",
     "demo": "riskengine.cli.demo:demo",
     "demo-envoy": "riskengine.cli.demo_envoy:demo_envoy",
@@ -72,7 +73,7 @@ def _root(
 
 
 def _load(name: str) -> Callable[..., None] | typer.Typer:
-    """The command's function; RiskEngineError where its libraries are not installed."""
+    """The command's function, or its group of commands; RiskEngineError says what to install."""
     module, function = COMMANDS[name].split(":")
     try:
         command: Callable[..., None] | typer.Typer = getattr(import_module(module), function)

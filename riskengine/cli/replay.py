@@ -2,15 +2,13 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from riskengine.analyst.difference import Difference, Side
 from riskengine.analyst.log_readers import LogReader
@@ -20,6 +18,7 @@ from riskengine.analyst.tables import funnel_table, scorecard_table
 from riskengine.analyst.traffic import FORMATS
 from riskengine.assembly import model_of
 from riskengine.behavior.registry import load_model
+from riskengine.cli.progress import progress
 from riskengine.collector import collect_rarely
 from riskengine.engine import Loaded
 from riskengine.ruleset.loader import load_ruleset
@@ -56,7 +55,7 @@ def replay(
     other = None if against is None else _load(against, models, model)
     reader = LogReader(log, keep_malformed=limit_errors)
     collect_rarely()
-    with _progress(reader.total_bytes, str(log)) as on_progress:
+    with progress(reader.total_bytes, str(log)) as on_progress:
         work = replay_log(
             reader, loaded, against=other, keep_examples=limit_errors, on_progress=on_progress
         )
@@ -72,19 +71,6 @@ def _load(rules: Path, models: Path, model: str | None) -> Loaded:
     ruleset = load_ruleset(rules)
     chosen = model_of(ruleset, models) if model is None else load_model(models, model)
     return Loaded(ruleset, chosen)
-
-
-@contextmanager
-def _progress(total: int, name: str) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, nothing in a pipe."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda _: None
-        return
-    columns = TextColumn("{task.description}"), BarColumn(), DownloadColumn()
-    with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bars:
-        task = bars.add_task(escape(name), total=total)
-        yield lambda position: bars.update(task, completed=position)
 
 
 def _shown(report: ReplayReport) -> RenderableType:

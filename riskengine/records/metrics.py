@@ -17,7 +17,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from riskengine.decision import Decision, Verdict
+from riskengine.decision import Decision, LimitState, Verdict
 from riskengine.inspection import Inspection
 from riskengine.outcome import Outcome
 from riskengine.records.address_metrics import (
@@ -46,6 +46,7 @@ class Metrics:
         """What `prometheus_client` can expose."""
         self.decisions: Counter[tuple[Verdict, str, str]] = Counter()
         self.rule_hits: Counter[tuple[str, str, bool]] = Counter()
+        self.near_limits: Counter[tuple[str, bool]] = Counter()
         self.degraded: Counter[str] = Counter()
         self.stage_failures: Counter[str] = Counter()
         self.reloads: Counter[bool] = Counter()
@@ -70,6 +71,11 @@ class Metrics:
         hits = [hit for d in decisions if d.hits for hit in d.hits]
         if hits:
             self.rule_hits.update([(hit.stage, hit.rule_id, hit.observed) for hit in hits])
+        near = [(d, s) for d in decisions for s in d.limits if s.remaining * 5 <= s.limit]
+        if near:
+            self.near_limits.update(
+                [(s.rule_id, s.observed) for d, s in near if not _is_refused(d, s)]
+            )
         degraded = [part for d in decisions if d.degraded for part in d.degraded]
         if degraded:
             self.degraded.update(degraded)
@@ -117,6 +123,12 @@ class _Families(Collector):
             {(stage, rule, _MODES[o]): n for (stage, rule, o), n in _copy(metrics.rule_hits)},
         )
         yield _counter(
+            "riskengine_limit_near",
+            "Requests within a limit that used 80 % of it or more.",
+            ("rule_id", "mode"),
+            {(rule, _MODES[o]): n for (rule, o), n in _copy(metrics.near_limits)},
+        )
+        yield _counter(
             "riskengine_degraded_decisions",
             "Decisions taken without one of the parts.",
             ("part",),
@@ -149,6 +161,10 @@ class _Families(Collector):
             yield from list_families(metrics.lists())
         if metrics.bans is not None:
             yield from ban_families(metrics.bans())
+
+
+def _is_refused(decision: Decision, state: LimitState) -> bool:
+    return any(hit.rule_id == state.rule_id for hit in decision.hits)
 
 
 def _counter(

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self, get_args
 
-from pydantic import ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from riskengine.decision import Verdict
 from riskengine.ruleset.fields import (
@@ -48,6 +48,11 @@ KeyPart = Annotated[
     str, Field(pattern=_PART_PATTERN, json_schema_extra={"patternErrorMessage": _PART_WORDS})
 ]
 Word = Annotated[str, Field(min_length=1, max_length=256)]
+Patterns = Annotated[
+    tuple[Word, ...],
+    BeforeValidator(lambda value: tuple(value) if isinstance(value, list) else value),
+    Field(min_length=1),
+]
 Count = Annotated[int, Field(ge=1, le=LIMIT_MAX)]
 
 
@@ -66,6 +71,10 @@ class LimitMatch(OriginMatch):
     """Shops or environments."""
     attributes: dict[Word, str] = Field(default_factory=dict)
     """Attributes that must have exactly these values."""
+    attributes_like: dict[Word, Word] = Field(default_factory=dict)
+    """Attributes whose values must fit these patterns; `*` stands for any text."""
+    attributes_unlike: dict[Word, Patterns] = Field(default_factory=dict)
+    """Attributes that must not fit any of these patterns; `["*"]`: must be missing."""
     headers: dict[Word, str] = Field(default_factory=dict)
     """Headers that must have exactly these values; names in any case."""
 

@@ -7,6 +7,7 @@ from riskengine.origin.matching import origin_test
 from riskengine.ruleset.limits import LimitMatch, LimitRule
 from riskengine.ruleset.override_files import Overrides
 from riskengine.ruleset.path_patterns import PathPatterns
+from riskengine.stages.attribute_patterns import read_attribute_patterns
 from riskengine.stages.limit import Limit
 
 _REMEMBERED_MAX = 16_384
@@ -94,13 +95,15 @@ def _read_applies(match: LimitMatch) -> Callable[[Inspection], bool] | None:
 def _read_equals(match: LimitMatch) -> Callable[[Inspection], bool] | None:
     headers = {name.lower(): value for name, value in match.headers.items()}.items()
     attributes = match.attributes.items()
+    fits = read_attribute_patterns(match)
     if not headers and not attributes:
-        return None
+        return fits
 
     def equals(inspection: Inspection) -> bool:
         return (
             headers <= inspection.header_map.items()
             and attributes <= inspection.request.attributes.items()
+            and (fits is None or fits(inspection))
         )
 
     return equals

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from riskengine.decision import Decision, RuleHit, Verdict
+from riskengine.decision import Decision, LimitState, RuleHit, Verdict
 from riskengine.outcome import Outcome
 from riskengine.records.address_metrics import BanState, ListState
 from riskengine.records.decision_log import LogCounts
@@ -14,6 +14,7 @@ from riskengine.records.metrics import BREAKER_STATES, Metrics
 DOCS = Path(__file__).parents[2] / "docs" / "metrics.md"
 
 DENY = RuleHit("addresses", "bad-networks", Verdict.DENY, "address.blocklisted")
+NEAR = LimitState("login", 10, 1, 60.0)
 WATCH = RuleHit("behavior", "odd", Verdict.DENY, "behavior.anomalous", observed=True)
 
 
@@ -29,7 +30,7 @@ def denied() -> Decision:
 
 
 def allowed() -> Decision:
-    return Decision(decision_id="2", hits=(WATCH,), degraded=("store", "model"))
+    return Decision(decision_id="2", hits=(WATCH,), limits=(NEAR,), degraded=("store", "model"))
 
 
 def complete() -> Metrics:
@@ -68,6 +69,16 @@ def test_decisions_are_counted_by_verdict_stage_and_reason() -> None:
     blocked = {"verdict": "deny", "stage": "addresses", "reason": "address.blocklisted"}
     assert value(metrics, name, **blocked) == 1
     assert value(metrics, name, verdict="allow", stage="", reason="ok") == 2
+
+
+def test_requests_are_near_a_limit_from_80_per_cent_on_unless_it_refuses_them() -> None:
+    metrics = Metrics()
+    refused = RuleHit("rate_limits", "login", Verdict.THROTTLE, "rate_limit.exceeded")
+    for remaining, hits in ((3, ()), (2, ()), (1, ()), (0, ()), (0, (refused,))):
+        state = LimitState("login", 10, remaining, 60.0)
+        metrics.record([], [Decision(decision_id="1", limits=(state,), hits=hits)], 0.001)
+    name = "riskengine_limit_near_total"
+    assert value(metrics, name, rule_id="login", mode="enforce") == 3
 
 
 def test_rules_are_counted_whether_or_not_they_decide() -> None:

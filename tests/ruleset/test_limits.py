@@ -45,6 +45,8 @@ def test_the_smallest_rule_throttles_and_counts_locally_without_the_store() -> N
         ("match", {"methods": ["POST"], "paths": ["/login", "/api/**"], "routes": ["login"]}),
         ("match", {"kinds": ["page"], "namespaces": ["de"], "attributes": {"plan": "free"}}),
         ("match", {"headers": {"X-Client": "app"}}),
+        ("match", {"attributes_like": {"path": "/api/*"}}),
+        ("match", {"attributes_unlike": {"plan": ["free", "trial*"], "bot": ["*"]}}),
         ("cost", "body_bytes"),
         ("cost", "route_points"),
         ("algorithm", "exact"),
