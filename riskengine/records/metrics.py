@@ -50,6 +50,10 @@ class Metrics:
         """Set it to let a decision log tell its counts."""
         self.store_state: Callable[[], str] | None = None
         """Set it to let a store tell its breaker's state, one of `BREAKER_STATES`."""
+        self.spared_requests: Callable[[], int] | None = None
+        """Set it to let a store tell how many requests were answered without it."""
+        self.processes: Callable[[], int] | None = None
+        """Set it to let a store tell how many processes share it."""
         self.registry.register(_Families(self))
 
     def record(
@@ -135,6 +139,18 @@ class _Families(Collector):
             yield from _log_families(metrics.log_counts())
         if metrics.store_state is not None:
             yield _breaker(metrics.store_state())
+        if metrics.spared_requests is not None:
+            yield CounterMetricFamily(
+                "riskengine_store_spared_requests",
+                "Requests over their limit that were answered without a round trip.",
+                value=metrics.spared_requests(),
+            )
+        if metrics.processes is not None:
+            yield GaugeMetricFamily(
+                "riskengine_store_processes",
+                "Processes that share the store, as counted last.",
+                value=metrics.processes(),
+            )
 
 
 def _counter(

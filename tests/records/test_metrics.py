@@ -40,6 +40,8 @@ def complete() -> Metrics:
     metrics.record_failure("behavior")
     metrics.log_counts = lambda: LogCounts(5, 4, 3, 2)
     metrics.store_state = lambda: "open"
+    metrics.spared_requests = lambda: 7
+    metrics.processes = lambda: 8
     return metrics
 
 
