@@ -14,10 +14,10 @@ class SharedCounters:
     """From the decision inwards: remembered refusals, leases, the breaker, the server."""
 
     def __init__(self, server: Counters, clock: Clock, *, processes: int = 1) -> None:
-        """`processes` is how many to expect until the store has counted them."""
+        """`processes` is how many share the store at least; the store counts them."""
         self.guarded = GuardedCounters(server, clock)
         self.denials = DenialCache(LeasedCounters(self.guarded, clock), clock)
-        self.census = Census(self.guarded, at_first=processes)
+        self.census = Census(self.guarded, at_least=processes)
 
     @property
     def away_s(self) -> float | None:
