@@ -54,6 +54,8 @@ def open_engine(settings: Settings, *, clock: Clock, metrics: Metrics) -> Engine
     )
     if isinstance(counters, SharedCounters):
         metrics.store_state = lambda: "closed" if counters.away_s is None else "open"
+        metrics.spared_requests = lambda: counters.denials.spared
+        metrics.processes = lambda: counters.census.processes
     bans = BanFeed(open_bans(settings.store, clock=clock), BanBook(), clock)
     engine = Engine(
         loaded.ruleset,

@@ -309,7 +309,8 @@ class Engine:
         self._remember(decision_id, inspection.profile_key)
         verdict = inspection.verdict
         if inspection.places:
-            self._hold(decision_id, inspection)
+            allowed = verdict is Verdict.ALLOW
+            self._places.note(decision_id, inspection.places, allowed=allowed)
         hit = inspection.allowlisted_by or inspection.decided_by or _NO_HIT
         return Decision(
             decision_id=decision_id,
@@ -326,13 +327,6 @@ class Engine:
             model_version=active.model_version if inspection.score is not None else "",
             degraded=inspection.degraded,
         )
-
-    def _hold(self, decision_id: str, inspection: Inspection) -> None:
-        """Keep the places of an allowed request; one that a later stage stopped needs none."""
-        if inspection.verdict is Verdict.ALLOW:
-            self._places.keep(decision_id, inspection.places)
-        else:
-            self._places.give_back(inspection.places)
 
     def _remember(self, decision_id: str, profile_key: str) -> None:
         self._profile_keys[decision_id] = profile_key

@@ -51,7 +51,8 @@ class Settings:
             read_store,
             (
                 "where hits are counted: embedded (a Valkey of our own), memory (one worker), "
-                "or the URL of a Redis: redis://, rediss://, unix://"
+                "or the URL of a Redis: redis://, rediss://, unix://, redis+sentinel://, "
+                "redis+cluster://"
             ),
         ),
     ] = "embedded"

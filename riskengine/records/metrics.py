@@ -61,6 +61,10 @@ class Metrics:
         """Set it to let the ruleset tell how old its lists and databases are."""
         self.bans: Callable[[], BanState] | None = None
         """Set it to let the copy of the bans tell its size and age."""
+        self.spared_requests: Callable[[], int] | None = None
+        """Set it to let a store tell how many requests were answered without it."""
+        self.processes: Callable[[], int] | None = None
+        """Set it to let a store tell how many processes share it."""
         self.registry.register(_Families(self))
 
     def record(
@@ -157,6 +161,18 @@ class _Families(Collector):
             yield from _log_families(metrics.log_counts())
         if metrics.store_state is not None:
             yield _breaker(metrics.store_state())
+        if metrics.spared_requests is not None:
+            yield CounterMetricFamily(
+                "riskengine_store_spared_requests",
+                "Requests over their limit that were answered without a round trip.",
+                value=metrics.spared_requests(),
+            )
+        if metrics.processes is not None:
+            yield GaugeMetricFamily(
+                "riskengine_store_processes",
+                "Processes that share the store, as counted last.",
+                value=metrics.processes(),
+            )
         if metrics.lists is not None:
             yield from list_families(metrics.lists())
         if metrics.bans is not None:

@@ -101,15 +101,8 @@ class Limit:
         subject = self._subject(inspection)
         if subject is None:
             return []
-        rule, limit = self.rule, self.rule.limit
-        self.keys.add(subject, inspection.at)
-        if self.keys.estimate > rule.keys_max:
-            subject, limit = self._coarser(inspection) or subject, self._coarser_limit
-            inspection.degrade("limit_keys")
-        elif self._overrides:
-            limit = self._overrides.get(subject, limit)
-        allowlisted = inspection.allowlisted_by is not None
-        observed = self.observed or allowlisted or self._is_left_out(subject)
+        subject, limit = self._counted_as(subject, inspection)
+        rule, allowlisted = self.rule, inspection.allowlisted_by is not None
         start = f"{inspection.request.namespace}:{KEY_FORMAT}:{{"
         end = ("}:allowlisted" if allowlisted else "}") + self._suffix
         ends_us = 0
@@ -121,7 +114,7 @@ class Limit:
             limit,
             self.window_us,
             rule.cost if isinstance(rule.cost, int) else _cost(rule, inspection),
-            observed,
+            self.observed or allowlisted or self._is_left_out(subject),
             rule.count_denied,
             self.algorithm,
             self._burst(limit),
@@ -135,6 +128,14 @@ class Limit:
         if rule.deny_above is not None:
             found.append(self._attempt(subject, main, rule.deny_above))
         return found
+
+    def _counted_as(self, subject: str, inspection: Inspection) -> tuple[str, int]:
+        """Who is counted, and the limit: by the coarser key where there are too many of them."""
+        self.keys.add(subject, inspection.at)
+        if self.too_many_keys:
+            inspection.degrade("limit_keys")
+            return self._coarser(inspection) or subject, self._coarser_limit
+        return subject, self._overrides.get(subject, self.rule.limit)
 
     def _site_hit(
         self, inspection: Inspection, main: Hit, start: str, end: str

@@ -17,8 +17,9 @@ _BUDGET_S = 0.5
 class Census:
     """Keeps a place in flight for this process, and knows how many processes have one."""
 
-    def __init__(self, counters: Counters, *, at_first: int) -> None:
-        """`at_first` is how many processes to expect before the store has told."""
+    def __init__(self, counters: Counters, *, at_least: int) -> None:
+        """`at_least` is how many there are for sure, though some may have had nothing to count."""
+        self._at_least = at_least
         self._counters = counters
         self._place = Hit(
             "riskengine:rl1:{processes}",
@@ -28,7 +29,7 @@ class Census:
             token=secrets.token_bytes(8),
         )
         self._task: asyncio.Task[None] | None = None
-        self.processes = at_first
+        self.processes = at_least
         """Processes counted last; while the store is away this stays as it was."""
 
     @property
@@ -53,7 +54,7 @@ class Census:
     async def count(self) -> None:
         """Keep the place and count once; StoreError where nobody answers."""
         [[tally]] = await self._counters.hit([[self._place]], budget_s=_BUDGET_S)
-        self.processes = max(1, _PROCESSES_MAX - tally.remaining)
+        self.processes = max(self._at_least, _PROCESSES_MAX - tally.remaining)
 
     async def _renew(self) -> None:
         while True:

@@ -1,7 +1,7 @@
 """What counts the hits of one key in memory: one small class for each algorithm.
 
-`counters.lua` is the same arithmetic in the store; both work on whole microseconds and on IEEE
-doubles in the same order, so that they agree hit by hit.
+The script in `lua/` is the same arithmetic in the store; both work on whole microseconds and on
+IEEE doubles in the same order, so that they agree hit by hit.
 """
 
 from typing import Protocol

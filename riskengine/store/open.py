@@ -16,8 +16,8 @@ from riskengine.store.shared import SharedCounters
 def open_counters(url: str, *, clock: Clock, timeout_s: float, processes: int = 1) -> Counters:
     """Counters at `memory`, or at the server, sentinels or cluster of a URL.
 
-    `timeout_s` caps how long a call waits for a server; `processes` is how many share it, until it
-    has counted them. Nothing is connected yet. An embedded server is named by the URL that it got
+    `timeout_s` caps how long a call waits for a server; `processes` is how many share it
+    at least. Nothing is connected yet. An embedded server is named by the URL that it got
     from `EmbeddedServer`. Raises SettingsError.
     """
     if url == "memory":

@@ -26,8 +26,11 @@ class Places:
         self._leaving: list[Hit] = []
         self._task: asyncio.Task[None] | None = None
 
-    def keep(self, decision_id: str, places: tuple[Hit, ...]) -> None:
-        """Remember what an allowed request holds."""
+    def note(self, decision_id: str, places: tuple[Hit, ...], *, allowed: bool) -> None:
+        """Remember what an allowed request holds; one that a later stage stopped needs nothing."""
+        if not allowed:
+            self.give_back(places)
+            return
         self._kept[decision_id] = places
         if len(self._kept) > _KEPT_MAX:
             self._kept.popitem(last=False)

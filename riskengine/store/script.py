@@ -1,4 +1,4 @@
-"""What goes into `counters.lua` and what comes out of it, as bytes."""
+"""The script that counts in the store: its text, what goes into it and what comes out, as bytes."""
 
 import hashlib
 import struct
@@ -9,7 +9,12 @@ from typing import NamedTuple
 
 from riskengine.store.counters import Algorithm, Hit, Tally
 
-TEXT = files("riskengine.store").joinpath("counters.lua").read_bytes()
+_PARTS = ("head", "strict", "log", "exact", "approx", "pace", "calendar", "concurrency", "batch")
+"""Files of `lua/`, in the order in which they know each other."""
+
+TEXT = b"\n".join(
+    files("riskengine.store").joinpath("lua", f"{part}.lua").read_bytes() for part in _PARTS
+)
 DIGEST = hashlib.sha1(TEXT, usedforsecurity=False).hexdigest()
 """What EVALSHA knows the script by."""
 

@@ -11,14 +11,13 @@ from riskengine.store.leased import LeasedCounters
 
 
 class SharedCounters:
-    """From the decision inwards: leases, remembered refusals, the breaker, the server."""
+    """From the decision inwards: remembered refusals, leases, the breaker, the server."""
 
     def __init__(self, server: Counters, clock: Clock, *, processes: int = 1) -> None:
-        """`processes` is how many to expect until the store has counted them."""
+        """`processes` is how many share the store at least; the store counts them."""
         self.guarded = GuardedCounters(server, clock)
-        self.denials = DenialCache(self.guarded, clock)
-        self.census = Census(self.guarded, at_first=processes)
-        self._outermost = LeasedCounters(self.denials, clock)
+        self.denials = DenialCache(LeasedCounters(self.guarded, clock), clock)
+        self.census = Census(self.guarded, at_least=processes)
 
     @property
     def away_s(self) -> float | None:
@@ -34,9 +33,9 @@ class SharedCounters:
     ) -> list[list[Tally]]:
         """See `Counters.hit`."""
         self.census.begin()
-        return await self._outermost.hit(requests, at_us=at_us, budget_s=budget_s)
+        return await self.denials.hit(requests, at_us=at_us, budget_s=budget_s)
 
     async def close(self) -> None:
         """Leave the census and close the connections."""
         await self.census.end()
-        await self._outermost.close()
+        await self.denials.close()

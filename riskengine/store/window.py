@@ -1,7 +1,7 @@
 """One strict sliding window: ten buckets and the oldest one, counted in full.
 
-`counters.lua` is the same arithmetic in the store; both work on whole microseconds, so that they
-agree hit by hit.
+The script in `lua/` is the same arithmetic in the store; both work on whole microseconds, so that
+they agree hit by hit.
 """
 
 from riskengine.store.counters import Hit

@@ -44,6 +44,8 @@ def complete() -> Metrics:
     metrics.store_state = lambda: "open"
     metrics.lists = lambda: [ListState("drop", 7200.0, True, 3, 1), ListState("geo", 60.0, False)]
     metrics.bans = lambda: BanState(2, 0.25)
+    metrics.spared_requests = lambda: 7
+    metrics.processes = lambda: 8
     return metrics
 
 

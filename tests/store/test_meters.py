@@ -1,8 +1,10 @@
 """What each algorithm promises, held against an adversary who knows its edges."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
-from hypothesis import given
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskengine.store.counters import Algorithm, Hit
@@ -100,6 +102,27 @@ def test_approx_admits_less_than_twice_the_limit_in_any_window(attack: Attack) -
 def test_pace_admits_at_most_the_limit_and_a_burst_in_any_window(attack: Attack) -> None:
     hit = attack.hit
     assert most_in_a_window(play(attack)[2], hit.window_us) <= hit.limit + hit.burst
+
+
+BOUNDS: dict[Algorithm, Callable[[Hit], int]] = {
+    Algorithm.STRICT: lambda hit: hit.limit,
+    Algorithm.EXACT: lambda hit: hit.limit,
+    Algorithm.APPROX: lambda hit: 2 * hit.limit - 1,
+    Algorithm.PACE: lambda hit: hit.limit + hit.burst,
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", BOUNDS)
+def test_thousands_of_attacks_stay_within_the_bound(algorithm: Algorithm) -> None:
+    @settings(max_examples=1_500, deadline=None)
+    @given(attacks(algorithm, cost_max=3))
+    def holds(attack: Attack) -> None:
+        _, _, admitted = play(attack)
+        bound = BOUNDS[algorithm](attack.hit)
+        assert most_in_a_window(admitted, attack.hit.window_us) <= bound
+
+    holds()
 
 
 def test_the_worst_that_an_adversary_gets_out_of_each_algorithm() -> None:
