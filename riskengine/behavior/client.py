@@ -5,7 +5,6 @@ from zlib import crc32
 
 from riskengine.behavior import sketch
 from riskengine.behavior.traits import kind_of, place_of, read_referer
-from riskengine.decision import Verdict
 from riskengine.inspection import Inspection
 from riskengine.request import Request
 
@@ -64,7 +63,7 @@ class Profile:
         request = inspection.request
         self._pass_time(inspection.at)
         self.requests += 1
-        if inspection.verdict > Verdict.ALLOW:
+        if inspection.decided_by is not None:
             self.stopped += 1
         if request.method == "POST":
             self.posts += 1

@@ -62,13 +62,17 @@ def vector(profile: Profile, at: float) -> list[float]:
     """
     p = profile
     elapsed = max(at - p.last_at, 0.0)
-    short, middle, long = HORIZONS_S
+    short, middle, long = p.rate_short, p.rate_middle, p.rate_long
+    if elapsed:  # seldom: a profile is looked at when it has just learned
+        short *= exp(-elapsed / HORIZONS_S[0])
+        middle *= exp(-elapsed / HORIZONS_S[1])
+        long *= exp(-elapsed / HORIZONS_S[2])
     requests, pages, headed, answers = p.requests, p.pages, p.headed, p.answers
     seen = sketch.distinct(p.places)
     return [
-        log1p(p.rate_short * exp(-elapsed / short)),
-        log1p(p.rate_middle * exp(-elapsed / middle)),
-        log1p(p.rate_long * exp(-elapsed / long)),
+        log1p(short),
+        log1p(middle),
+        log1p(long),
         log1p(max(at - p.first_at, 0.0)),
         p.gap_mean if p.gaps else nan,
         p.gap_square**0.5 if p.gaps >= GAPS_MIN else nan,
