@@ -5,10 +5,10 @@ import itertools
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
+from riskengine.banning import bans_of, one_moment_each
 from riskengine.batcher import Batcher, Work
 from riskengine.behavior.model import Model
 from riskengine.behavior.profile import ProfileTable
@@ -18,19 +18,15 @@ from riskengine.decision import Decision, RuleHit, Verdict
 from riskengine.errors import RiskEngineError
 from riskengine.funnel import Funnel, Stage
 from riskengine.inspection import Batch, Inspection
-from riskengine.origin.reader import OriginReader
 from riskengine.origin.verification import BotVerifier
 from riskengine.outcome import Outcome
+from riskengine.records.recording import Records
 from riskengine.request import Request
 from riskengine.ruleset.ban_terms import BanTerms, ban_terms
 from riskengine.ruleset.ruleset import Ruleset
-from riskengine.stages.addresses import BANNED, AddressesStage
-from riskengine.stages.behavior import BehaviorStage
-from riskengine.stages.parameters import ParametersStage
-from riskengine.stages.rate_limits import RateLimitsStage
+from riskengine.stage_list import stages_of
 from riskengine.store.ban_book import BanBook
 from riskengine.store.ban_feed import BanFeed
-from riskengine.store.bans import Ban, make_ban
 from riskengine.store.counters import Counters
 from riskengine.store.memory import MemoryCounters
 
@@ -38,32 +34,6 @@ _log = logging.getLogger("riskengine.engine")
 _REMEMBERED_DECISIONS = 65_536
 _FIRST_BANS_S = 1.0
 """How long a start waits for the bans; without them it serves all the same."""
-
-
-class Records(Protocol):
-    """Whoever wants to know what was decided: the decision log, the metrics."""
-
-    def record(
-        self, inspections: Sequence[Inspection], decisions: Sequence[Decision], latency_s: float
-    ) -> None:
-        """Take note of one batch. Called after its answers; must return at once."""
-        ...
-
-    def record_outcomes(self, outcomes: Sequence[Outcome], at: float) -> None:
-        """Take note of what became of allowed requests."""
-        ...
-
-    def record_reload(self, succeeded: bool) -> None:
-        """Take note of a reload."""
-        ...
-
-    def record_failure(self, stage: str) -> None:
-        """Take note of a stage that failed where it should not have."""
-        ...
-
-    def close(self) -> None:
-        """Write out what is still held."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +99,7 @@ class Engine:
         self._share = share
         self._feed = bans
         self._book = BanBook() if bans is None else bans.book
+        self._publish = self._book.put_own if bans is None else bans.publish
         self._verifier = verifier
         self._default_budget_s = default_budget_s
         self._max_budget_s = max_budget_s
@@ -226,31 +197,17 @@ class Engine:
     def _prepare(self, loaded: Loaded) -> _Active:
         """Compile rules into stages; nothing that serves is touched, so any thread may do it."""
         rules = loaded.ruleset
-        stages: list[Stage] = [
-            AddressesStage(
-                rules.addresses,
-                bots=rules.bots,
-                list_files=rules.list_files,
-                lists=rules.lists,
-                bans=self._book,
-                origins=OriginReader(
-                    databases=rules.databases,
-                    bots=rules.bots.bots,
-                    lists=rules.lists,
-                    verifier=self._verifier,
-                    matches=rules.origin_matches(),
-                ),
-            ),
-            ParametersStage(rules.parameters, rules.routes),
-            RateLimitsStage(
-                rules.limits,
-                self._counters,
-                clock=self._clock,
-                believe_received_at=self._believe_received_at,
-                share=self._share,
-            ),
-            BehaviorStage(rules.behavior, self._profiles, loaded.model),
-        ]
+        stages = stages_of(
+            rules,
+            loaded.model,
+            bans=self._book,
+            verifier=self._verifier,
+            profiles=self._profiles,
+            counters=self._counters,
+            clock=self._clock,
+            believe_received_at=self._believe_received_at,
+            share=self._share,
+        )
         funnel = Funnel(
             [self._around_stage(stage) for stage in stages], on_failure=self._note_failure
         )
@@ -262,7 +219,7 @@ class Engine:
         active = self._active
         apart = self._believe_received_at and bool(active.bans)
         decided: list[Decision] = []
-        for requests in _one_moment_each(work.requests) if apart else [work.requests]:
+        for requests in one_moment_each(work.requests) if apart else [work.requests]:
             decided += await self._decide_together(work, requests, active, started)
         return decided
 
@@ -280,25 +237,13 @@ class Engine:
         self._latest_at = max([self._latest_at, *(i.at for i in batch.every[-1:])])
         await active.funnel.run(batch)
         if active.bans:
-            self._ban(batch, active.bans)
+            for ban in bans_of(batch, active.bans):
+                self._publish(ban)
         decisions = [self._conclude(inspection, active) for inspection in batch.every]
         asyncio.get_running_loop().call_soon(
             self._note_batch, batch, decisions, self._clock.monotonic() - started
         )
         return decisions
-
-    def _ban(self, batch: Batch, terms: Mapping[str, BanTerms]) -> None:
-        """Ban whom a rule stopped that says so. Who is banned already is not banned anew."""
-        for inspection in batch.every:
-            if inspection.decided_by is None or inspection.allowlisted_by is not None:
-                continue
-            if inspection.origin.verified or inspection.decided_by.reason == BANNED:
-                continue
-            for ban in _bans_of(inspection, terms):
-                if self._feed is not None:
-                    self._feed.publish(ban, after=ban.created_at)
-                else:
-                    self._book.put(ban, after=ban.created_at)
 
     def _now(self) -> float:
         """Seconds since the epoch on the clock that decisions run on."""
@@ -341,40 +286,6 @@ class Engine:
     def _note_reload(self, succeeded: bool) -> None:
         for records in self._records:
             records.record_reload(succeeded)
-
-
-def _bans_of(inspection: Inspection, terms: Mapping[str, BanTerms]) -> Iterator[Ban]:
-    """A ban for each enforced hit of a rule that bans."""
-    request, at = inspection.request, inspection.at
-    for hit in inspection.hits:
-        own = terms.get(hit.rule_id)
-        if own is None or hit.observed:
-            continue
-        yield make_ban(
-            request.address.text,
-            namespace=request.namespace,
-            host="" if own.all_hosts else request.host,
-            reason=hit.reason,
-            author=f"rule:{hit.rule_id}",
-            rule_id=hit.rule_id,
-            created_at=at,
-            expires_at=at + own.seconds,
-        )
-
-
-def _one_moment_each(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
-    """Parts in which nobody comes at two different times.
-
-    A ban holds for whatever comes later than the request that caused it. On the clock of requests
-    that may be in the same batch, which is then cut here.
-    """
-    start, seen = 0, dict[str, float | None]()
-    for place, request in enumerate(requests):
-        at = seen.setdefault(request.address.subject, request.received_at)
-        if at != request.received_at:
-            yield requests[start:place]
-            start, seen = place, {request.address.subject: request.received_at}
-    yield requests[start:]
 
 
 _NO_HIT = RuleHit("", "", Verdict.ALLOW, "ok")

@@ -27,6 +27,8 @@ ORDER = [
     "behavior",
     "stages",
     "funnel",
+    "stage_list",
+    "banning",
     "records",
     "busyness",
     "batcher",

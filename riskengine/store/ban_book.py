@@ -76,6 +76,10 @@ class BanBook:
             self._drop_first()
         return True
 
+    def put_own(self, ban: Ban) -> bool:
+        """Hold a ban of this process's own making, in force after its moment; see `put`."""
+        return self.put(ban, after=ban.created_at)
+
     def lift(self, key: str) -> bool:
         """End a ban; whether there was one."""
         held = self._held.pop(key, None)
