@@ -37,6 +37,13 @@ class BanBook:
         """All of them."""
         return [held.ban for held in self._held.values()]
 
+    def holds(self, packed: bytes) -> bool:
+        """Whether there is any ban of an address, wherever it is in force: most have none."""
+        for length, table in self._tables[len(packed)].items():
+            if _cut(packed, length) in table:
+                return True
+        return False
+
     def find(
         self, packed: bytes, *, namespace: str, host: Callable[[], str], at: float
     ) -> Ban | None:
