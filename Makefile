@@ -40,6 +40,7 @@ test-all: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks.decisions
+	$(BIN)/python -m benchmarks.addresses
 
 check: $(READY)
 	@$(BIN)/riskengine check

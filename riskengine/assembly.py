@@ -10,12 +10,13 @@ from riskengine.behavior.features import NAMES
 from riskengine.behavior.model import Model
 from riskengine.behavior.registry import load_model
 from riskengine.clock import Clock
-from riskengine.engine import Engine, Loaded, Records
+from riskengine.engine import Engine, Loaded
 from riskengine.origin.resolver import open_resolver
 from riskengine.origin.verification import BotVerifier
 from riskengine.records.address_metrics import BanState, list_states
 from riskengine.records.decision_log import DecisionLog
 from riskengine.records.metrics import Metrics
+from riskengine.records.recording import Records
 from riskengine.ruleset.loader import load_ruleset
 from riskengine.ruleset.ruleset import Ruleset
 from riskengine.settings import Settings

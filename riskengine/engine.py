@@ -5,10 +5,10 @@ import itertools
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
+from riskengine.banning import OffenderBans, bans_of, one_moment_each
 from riskengine.batcher import Batcher, Work
 from riskengine.behavior.model import Model
 from riskengine.behavior.profile import ProfileTable
@@ -18,18 +18,16 @@ from riskengine.decision import Decision, RuleHit, Verdict
 from riskengine.errors import RiskEngineError
 from riskengine.funnel import Funnel, Stage
 from riskengine.inspection import Batch, Inspection
-from riskengine.origin.reader import OriginReader
 from riskengine.origin.verification import BotVerifier
 from riskengine.outcome import Outcome
+from riskengine.records.recording import Records
 from riskengine.request import Request
-from riskengine.rule_bans import RuleBans
 from riskengine.ruleset.ban_terms import BanTerms, ban_terms
 from riskengine.ruleset.ruleset import Ruleset
-from riskengine.stages.addresses import AddressesStage
-from riskengine.stages.behavior import BehaviorStage
+from riskengine.stage_list import stages_of
 from riskengine.stages.escalation import Escalations
-from riskengine.stages.parameters import ParametersStage
-from riskengine.stages.rate_limits import LOCAL_KEYS_MAX, RateLimitsStage
+from riskengine.stages.rate_limits import LOCAL_KEYS_MAX
+from riskengine.store.ban_book import BanBook
 from riskengine.store.ban_feed import BanFeed
 from riskengine.store.counters import Counters
 from riskengine.store.memory import MemoryCounters
@@ -39,32 +37,6 @@ _log = logging.getLogger("riskengine.engine")
 _REMEMBERED_DECISIONS = 65_536
 _FIRST_BANS_S = 1.0
 """How long a start waits for the bans; without them it serves all the same."""
-
-
-class Records(Protocol):
-    """Whoever wants to know what was decided: the decision log, the metrics."""
-
-    def record(
-        self, inspections: Sequence[Inspection], decisions: Sequence[Decision], latency_s: float
-    ) -> None:
-        """Take note of one batch. Called after its answers; must return at once."""
-        ...
-
-    def record_outcomes(self, outcomes: Sequence[Outcome], at: float) -> None:
-        """Take note of what became of allowed requests."""
-        ...
-
-    def record_reload(self, succeeded: bool) -> None:
-        """Take note of a reload."""
-        ...
-
-    def record_failure(self, stage: str) -> None:
-        """Take note of a stage that failed where it should not have."""
-        ...
-
-    def close(self) -> None:
-        """Write out what is still held."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +103,10 @@ class Engine:
         self._local = MemoryCounters(self._clock, keys_max=LOCAL_KEYS_MAX)
         self._places = Places([self._local, self._counters], self._at_us)
         self._feed = bans
-        self._bans = RuleBans(bans, self._now)
-        self._escalations = Escalations(self._counters, self._bans)
+        self._book = BanBook() if bans is None else bans.book
+        self._publish = self._book.put_own if bans is None else bans.publish
+        offenders = OffenderBans(self._publish, self._now)
+        self._escalations = Escalations(self._counters, offenders)
         self._verifier = verifier
         self._default_budget_s = default_budget_s
         self._max_budget_s = max_budget_s
@@ -232,34 +206,19 @@ class Engine:
     def _prepare(self, loaded: Loaded) -> _Active:
         """Compile rules into stages; nothing that serves is touched, so any thread may do it."""
         rules = loaded.ruleset
-        stages: list[Stage] = [
-            AddressesStage(
-                rules.addresses,
-                bots=rules.bots,
-                list_files=rules.list_files,
-                lists=rules.lists,
-                bans=self._bans.book,
-                origins=OriginReader(
-                    databases=rules.databases,
-                    bots=rules.bots.bots,
-                    lists=rules.lists,
-                    verifier=self._verifier,
-                    matches=rules.origin_matches(),
-                ),
-            ),
-            ParametersStage(rules.parameters, rules.routes),
-            RateLimitsStage(
-                rules.limits,
-                self._counters,
-                clock=self._clock,
-                believe_received_at=self._believe_received_at,
-                share=self._share,
-                overrides=rules.overrides,
-                local=self._local,
-                escalations=self._escalations,
-            ),
-            BehaviorStage(rules.behavior, self._profiles, loaded.model),
-        ]
+        stages = stages_of(
+            rules,
+            loaded.model,
+            bans=self._book,
+            verifier=self._verifier,
+            profiles=self._profiles,
+            counters=self._counters,
+            local=self._local,
+            escalations=self._escalations,
+            clock=self._clock,
+            believe_received_at=self._believe_received_at,
+            share=self._share,
+        )
         funnel = Funnel(
             [self._around_stage(stage) for stage in stages], on_failure=self._note_failure
         )
@@ -271,7 +230,7 @@ class Engine:
         active = self._active
         apart = self._believe_received_at and bool(active.bans)
         decided: list[Decision] = []
-        for requests in _one_moment_each(work.requests) if apart else [work.requests]:
+        for requests in one_moment_each(work.requests) if apart else [work.requests]:
             decided += await self._decide_together(work, requests, active, started)
         return decided
 
@@ -289,7 +248,8 @@ class Engine:
         self._latest_at = max([self._latest_at, *(i.at for i in batch.every[-1:])])
         await active.funnel.run(batch)
         if active.bans:
-            self._bans.note(batch.every, active.bans)
+            for ban in bans_of(batch, active.bans):
+                self._publish(ban)
         decisions = [self._conclude(inspection, active) for inspection in batch.every]
         asyncio.get_running_loop().call_soon(
             self._note_batch, batch, decisions, self._clock.monotonic() - started
@@ -344,21 +304,6 @@ class Engine:
     def _note_reload(self, succeeded: bool) -> None:
         for records in self._records:
             records.record_reload(succeeded)
-
-
-def _one_moment_each(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
-    """Parts in which nobody comes at two different times.
-
-    A ban holds for whatever comes later than the request that caused it. On the clock of requests
-    that may be in the same batch, which is then cut here.
-    """
-    start, seen = 0, dict[str, float | None]()
-    for place, request in enumerate(requests):
-        at = seen.setdefault(request.address.subject, request.received_at)
-        if at != request.received_at:
-            yield requests[start:place]
-            start, seen = place, {request.address.subject: request.received_at}
-    yield requests[start:]
 
 
 _NO_HIT = RuleHit("", "", Verdict.ALLOW, "ok")

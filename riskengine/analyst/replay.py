@@ -15,8 +15,9 @@ from riskengine.analyst.traffic import LineCounts, LoggedOutcome, LoggedRequest,
 from riskengine.behavior.profile import profile_key
 from riskengine.clock import ManualClock
 from riskengine.decision import Decision, Verdict
-from riskengine.engine import Engine, Loaded, Records
+from riskengine.engine import Engine, Loaded
 from riskengine.outcome import Outcome
+from riskengine.records.recording import Records
 from riskengine.store.memory import MemoryCounters
 
 BATCH = 64

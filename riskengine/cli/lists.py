@@ -26,7 +26,9 @@ from riskengine.ruleset.fields import show as quoted
 from riskengine.ruleset.loader import load_ruleset, load_sources
 from riskengine.store.bans import Ban, BanStore
 
-lists = typer.Typer(help="Published lists of networks, and what is known of an address.")
+lists = typer.Typer(
+    help="Published lists of networks, and what is known of an address.", no_args_is_help=True
+)
 
 Rules = Annotated[Path, typer.Option(help="Directory of the rules.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]

@@ -51,9 +51,12 @@ async def with_bans(url: str, work: Callable[[BanStore], Coroutine[Any, Any, T]]
 
 def _sockets() -> list[Path]:
     """Sockets of embedded stores of this user, in the directories where they are made."""
-    places = {Path(tempfile.gettempdir()), Path("/tmp")}  # noqa: S108 - only looked for, and only what is ours
-    found = {path for place in places for path in place.glob("riskengine-*/store.sock")}
+    found = {path for place in _places() for path in place.glob("riskengine-*/store.sock")}
     return sorted(path for path in found if _is_ours(path) and _listens(path))
+
+
+def _places() -> set[Path]:
+    return {Path(tempfile.gettempdir()), Path("/tmp")}  # noqa: S108 - only looked into, for what is ours
 
 
 def _is_ours(path: Path) -> bool:

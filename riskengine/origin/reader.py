@@ -46,8 +46,14 @@ class OriginReader:
         self._facts = lru_cache(maxsize=65_536)(self._read_facts)
         self._tags = CrawlerTags().tags if _asks_for_crawlers(matches) else None
         self._family = AgentFamilies().family if _asks_for_families(matches) else None
-        self.idle = not (self._bots or databases or self._tags or self._family)
-        """Whether there is nothing to know about anybody."""
+        self.idle_but_for_bots = not (databases or self._tags or self._family)
+        """Whether there is nothing to know about whoever claims to be no bot."""
+
+    def claimed(self, agent: str) -> BotRule | None:
+        """The bot that a user agent claims to be; about 0.2 us."""
+        if self._claims is None or not agent:
+            return None
+        return self._claims.claimed(agent)
 
     def read(
         self, address: Address, agent: str, *, tags: frozenset[str], own: frozenset[str], at: float
@@ -62,7 +68,7 @@ class OriginReader:
             country, asn, more = facts.country, facts.asn, tags | facts.tags
         if self._tags is not None and agent:
             more |= self._tags(agent)
-        bot = self._claims.claimed(agent) if self._claims is not None and agent else None
+        bot = self.claimed(agent)
         origin = Origin(
             country,
             asn,

@@ -59,23 +59,28 @@ class AddressesStage:
         self._by_origin = [
             (rule, self._tests[rule.id]) for rule in enabled if not rule.has_networks
         ]
-        self._quiet = self._origins.idle and not self._by_origin
-        """Whether nothing but lists and bans is to be looked at."""
+        self._quiet = self._origins.idle_but_for_bots and not self._by_origin
+        """Whether nothing but lists, bans and bots is to be looked at."""
 
     async def inspect(self, batch: Batch) -> None:
         """Tell the origin of each request, and leave a hit for all that its address is under."""
-        find, quiet = self._listed.find, self._quiet and not len(self._bans)
+        find, claimed, banned = self._listed.find, self._origins.claimed, self._bans.holds
         for inspection in batch.open:
             packed = inspection.request.address.packed
             found = find(packed)
-            if found >= 0 or not quiet:
+            if (
+                found >= 0
+                or not self._quiet
+                or banned(packed)
+                or claimed(inspection.header_map.get("user-agent", ""))
+            ):
                 self._inspect(inspection, packed, found)
 
     def _inspect(self, inspection: Inspection, packed: bytes, found: int) -> None:
         held = NOTHING if found < 0 else self._listed.holding(packed, found, inspection.at)
         claim = self._tell_origin(inspection, held)
         hits = list(self._list_hits(held, inspection.origin))
-        if len(self._bans) and (ban := self._ban(inspection, packed)):
+        if ban := self._ban(inspection, packed):
             hits.append(_ban_hit(ban))
         if claim is not None and (hit := _bot_hit(*claim)):
             hits.append(hit)
@@ -90,8 +95,6 @@ class AddressesStage:
 
         A bot under observation is nobody's business but the record's.
         """
-        if self._origins.idle and not held.tags:
-            return None
         origin, bot, damaged = self._origins.read(
             inspection.request.address,
             inspection.header_map.get("user-agent", ""),

@@ -37,6 +37,13 @@ class BanBook:
         """All of them."""
         return [held.ban for held in self._held.values()]
 
+    def holds(self, packed: bytes) -> bool:
+        """Whether there is any ban of an address, wherever it is in force: most have none."""
+        for length, table in self._tables[len(packed)].items():
+            if _cut(packed, length) in table:
+                return True
+        return False
+
     def find(
         self, packed: bytes, *, namespace: str, host: Callable[[], str], at: float
     ) -> Ban | None:
@@ -75,6 +82,10 @@ class BanBook:
         while len(self._held) > self._bans_max:
             self._drop_first()
         return True
+
+    def put_own(self, ban: Ban) -> bool:
+        """Hold a ban of this process's own making, in force after its moment; see `put`."""
+        return self.put(ban, after=ban.created_at)
 
     def lift(self, key: str) -> bool:
         """End a ban; whether there was one."""

@@ -43,9 +43,9 @@ class BanFeed:
         """Seconds since the copy was last known to be that of the store; None before the first."""
         return None if self._synced_at is None else self._clock.monotonic() - self._synced_at
 
-    def publish(self, ban: Ban, *, after: float) -> None:
-        """Ban here at once and elsewhere within a second. No I/O; see `BanBook.put`."""
-        if self.book.put(ban, after=after):
+    def publish(self, ban: Ban) -> None:
+        """Ban here at once and elsewhere within a second. No I/O; see `BanBook.put_own`."""
+        if self.book.put_own(ban):
             self._untold[ban.key] = ban
             self._wake.set()
 

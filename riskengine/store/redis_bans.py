@@ -1,6 +1,7 @@
 """Bans in a Redis or Valkey; each method is one script, so that no reader sees half of a change."""
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Sequence
 from importlib.resources import files
@@ -13,7 +14,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from riskengine.errors import StoreError
+from riskengine.ruleset.networks import read_network
 from riskengine.store.bans import BANS_MAX, Ban, Changes
+
+_log = logging.getLogger("riskengine.store")
 
 _KEYS = tuple(f"{{riskengine:bans1}}:{part}" for part in ("bans", "ends", "changes", "state"))
 _ban = msgspec.json.Decoder(Ban)
@@ -52,10 +56,10 @@ class RedisBans:
         told = zip(answer[3::2], answer[4::2], strict=True)
         bans, lifted = [], []
         for key, text in told:
-            if text:
-                bans.append(_ban.decode(text))
-            else:
+            if not text:
                 lifted.append(key.decode())
+            elif (ban := _read(text)) is not None:
+                bans.append(ban)
         now_life = answer[0].decode()
         return Changes(
             f"{now_life} {answer[1].decode()}",
@@ -76,5 +80,16 @@ class RedisBans:
         except TimeoutError:
             wait_ms = self._timeout_s * 1000
             raise StoreError(f"the store did not answer within {wait_ms:.0f} ms") from None
-        except (RedisError, OSError, msgspec.DecodeError) as error:
+        except (RedisError, OSError) as error:
             raise StoreError(f"the store did not answer: {error}") from None
+
+
+def _read(text: bytes) -> Ban | None:
+    """The ban, or None for what somebody else left there: it must not keep us from the others."""
+    try:
+        ban = _ban.decode(text)
+        read_network(ban.network)
+    except (msgspec.DecodeError, ValueError) as error:
+        _log.warning("a ban cannot be read", extra={"reason": str(error)})
+        return None
+    return ban

@@ -126,6 +126,7 @@ def test_answers_are_those_of_the_standard_library(
         address = ipaddress.IPv4Address(value)
         expected = any(address in network for network in banned)
         assert (find(held, str(address)) is not None) is expected
+        assert held.holds(address.packed) is expected
 
 
 @pytest.mark.parametrize("address", ["192.0.2.1", "2001:db8::1"])

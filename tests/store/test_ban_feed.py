@@ -72,13 +72,13 @@ def setting() -> tuple[ManualClock, Breakable, BanFeed, BanFeed]:
 
 async def test_a_ban_is_in_force_here_before_the_store_has_heard_of_it() -> None:
     clock, _, feed, _ = setting()
-    feed.publish(ban(clock, "192.0.2.1"), after=clock.now())
+    feed.publish(ban(clock, "192.0.2.1"))
     assert networks(feed) == {"192.0.2.1/32"}
 
 
 async def test_bans_travel_through_the_store() -> None:
     clock, _, one, other = setting()
-    one.publish(ban(clock, "192.0.2.1"), after=clock.now())
+    one.publish(ban(clock, "192.0.2.1"))
     await one.sync()
     await other.sync()
     assert networks(other) == {"192.0.2.1/32"}
@@ -87,7 +87,7 @@ async def test_bans_travel_through_the_store() -> None:
 async def test_lifted_bans_end_everywhere() -> None:
     clock, store, one, other = setting()
     made = ban(clock, "192.0.2.1")
-    one.publish(made, after=clock.now())
+    one.publish(made)
     for feed in (one, other):
         await feed.sync()
     await store.lift([made.key])
@@ -98,7 +98,7 @@ async def test_lifted_bans_end_everywhere() -> None:
 
 async def test_bans_stay_until_they_end_while_the_store_is_away() -> None:
     clock, store, feed, _ = setting()
-    feed.publish(ban(clock, "192.0.2.1", 60), after=clock.now())
+    feed.publish(ban(clock, "192.0.2.1", 60))
     await feed.sync()
     store.away = True
     clock.advance(59)
@@ -110,7 +110,7 @@ async def test_bans_stay_until_they_end_while_the_store_is_away() -> None:
 async def test_bans_made_while_the_store_was_away_are_told_when_it_is_back() -> None:
     clock, store, one, other = setting()
     store.away = True
-    one.publish(ban(clock, "192.0.2.1"), after=clock.now())
+    one.publish(ban(clock, "192.0.2.1"))
     with pytest.raises(StoreError):
         await one.sync()
     store.away = False
@@ -121,7 +121,7 @@ async def test_bans_made_while_the_store_was_away_are_told_when_it_is_back() -> 
 
 async def test_a_store_that_forgot_is_told_again() -> None:
     clock, store, one, other = setting()
-    one.publish(ban(clock, "192.0.2.1"), after=clock.now())
+    one.publish(ban(clock, "192.0.2.1"))
     for feed in (one, other):
         await feed.sync()
     store.restart()
@@ -134,7 +134,7 @@ async def test_a_store_that_forgot_is_told_again() -> None:
 
 async def test_a_ban_that_ended_is_not_brought_back_by_a_store_that_forgot() -> None:
     clock, store, feed, _ = setting()
-    feed.publish(ban(clock, "192.0.2.1", 10), after=clock.now())
+    feed.publish(ban(clock, "192.0.2.1", 10))
     await feed.sync()
     store.restart()
     clock.advance(10)
@@ -145,7 +145,7 @@ async def test_a_ban_that_ended_is_not_brought_back_by_a_store_that_forgot() -> 
 
 async def test_closing_tells_what_is_untold() -> None:
     clock, store, feed, _ = setting()
-    feed.publish(ban(clock, "192.0.2.1"), after=clock.now())
+    feed.publish(ban(clock, "192.0.2.1"))
     await feed.close()
     assert [one.network for one in (await store.changes()).bans] == ["192.0.2.1/32"]
 
@@ -158,14 +158,14 @@ def test_a_running_feed_outlives_failures_and_is_quick_to_tell() -> None:
         feed.start()
         assert await feed.first_sync(1)
         store.away = True
-        feed.publish(ban(clock, "192.0.2.1"), after=clock.now())
+        feed.publish(ban(clock, "192.0.2.1"))
         await asyncio.sleep(30)
         assert networks(feed) == {"192.0.2.1/32"}
         store.away = False
         await asyncio.sleep(1)
         await other.sync()
         assert networks(other) == {"192.0.2.1/32"}
-        feed.publish(ban(clock, "192.0.2.2"), after=clock.now())
+        feed.publish(ban(clock, "192.0.2.2"))
         await asyncio.sleep(0.01)
         await other.sync()
         assert networks(other) == {"192.0.2.1/32", "192.0.2.2/32"}

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from redis.asyncio import Redis
 
 from riskengine.clock import SystemClock
 from riskengine.errors import SettingsError, StoreError
@@ -134,7 +135,7 @@ async def test_two_processes_see_each_others_bans_and_lifts_within_a_second(stor
         feed.start()
         assert await feed.first_sync(5)
     set_ = ban("192.0.2.77")
-    one.publish(set_, after=set_.created_at)
+    one.publish(set_)
     # The wait is bounded for the sake of the test alone; 250 ms is the period of asking.
     await until(lambda: any(b.key == set_.key for b in other.book.bans()))
     store = open_bans(store_url, clock=CLOCK)
@@ -182,3 +183,18 @@ def test_a_ban_of_one_ipv6_address_means_its_64(written: str, network: str) -> N
 )  # fmt: skip
 def test_hosts_are_compared_without_case_and_port(host: str, scope: str) -> None:
     assert host_scope(host) == scope
+
+
+async def test_what_somebody_else_left_in_the_store_hides_no_ban(valkey_url: str) -> None:
+    store = open_bans(valkey_url, clock=CLOCK, timeout_s=5)
+    good = ban()
+    await store.add([good])
+    client = Redis.from_url(valkey_url)
+    odd = (b"{", b'{"network":"x","expires_at":1}', b"7")
+    for number, text in enumerate(odd):
+        await client.hset("{riskengine:bans1}:bans", f"odd{number}", text)
+    assert good in (await store.changes()).bans
+    await client.hdel("{riskengine:bans1}:bans", *(f"odd{n}" for n in range(len(odd))))
+    await client.aclose()
+    await store.lift([good.key])
+    await store.close()

@@ -1,0 +1,65 @@
+"""The stages of the funnel, in their order, made from one ruleset."""
+
+from collections.abc import Callable
+
+from riskengine.behavior.model import Model
+from riskengine.behavior.profile import ProfileTable
+from riskengine.clock import Clock
+from riskengine.funnel import Stage
+from riskengine.origin.reader import OriginReader
+from riskengine.origin.verification import BotVerifier
+from riskengine.ruleset.ruleset import Ruleset
+from riskengine.stages.addresses import AddressesStage
+from riskengine.stages.behavior import BehaviorStage
+from riskengine.stages.escalation import Escalations
+from riskengine.stages.parameters import ParametersStage
+from riskengine.stages.rate_limits import RateLimitsStage
+from riskengine.store.ban_book import BanBook
+from riskengine.store.counters import Counters
+from riskengine.store.memory import MemoryCounters
+
+
+def stages_of(
+    rules: Ruleset,
+    model: Model | None,
+    *,
+    bans: BanBook,
+    verifier: BotVerifier | None,
+    profiles: ProfileTable,
+    counters: Counters,
+    local: MemoryCounters,
+    escalations: Escalations,
+    clock: Clock,
+    believe_received_at: bool,
+    share: Callable[[], float],
+) -> list[Stage]:
+    """New stages over what outlives a reload: bans, what is known of bots, profiles, counters."""
+    origins = OriginReader(
+        databases=rules.databases,
+        bots=rules.bots.bots,
+        lists=rules.lists,
+        verifier=verifier,
+        matches=rules.origin_matches(),
+    )
+    return [
+        AddressesStage(
+            rules.addresses,
+            bots=rules.bots,
+            list_files=rules.list_files,
+            lists=rules.lists,
+            bans=bans,
+            origins=origins,
+        ),
+        ParametersStage(rules.parameters, rules.routes),
+        RateLimitsStage(
+            rules.limits,
+            counters,
+            clock=clock,
+            believe_received_at=believe_received_at,
+            share=share,
+            overrides=rules.overrides,
+            local=local,
+            escalations=escalations,
+        ),
+        BehaviorStage(rules.behavior, profiles, model),
+    ]
