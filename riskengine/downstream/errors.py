@@ -4,11 +4,19 @@ from riskengine.errors import RiskEngineError
 
 
 class DownstreamError(RiskEngineError):
-    """Root of the errors of this package. None of them means that the service was asked."""
+    """Root of the errors of this package."""
 
 
 class ConnectError(DownstreamError):
     """No connection to the endpoint could be opened; another endpoint may do."""
+
+
+class NotProcessedError(DownstreamError):
+    """The service refused the call unread; making it again is safe."""
+
+
+class LostError(DownstreamError):
+    """The connection broke midway; nobody knows whether the service did what was asked."""
 
 
 class PoolTimeoutError(DownstreamError):
