@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from riskengine.clock import Clock
 from riskengine.downstream.call import CallResult, Fate
+from riskengine.downstream.changes import OnChange, no_change
 from riskengine.downstream.endpoint import Endpoint
 
 
@@ -34,6 +35,8 @@ class _Record:
     until: float = 0.0
     """Monotonic seconds; 0 while it never was ejected."""
     forgiven_at: float = 0.0
+    out: bool = False
+    """Whether its return has still to be told."""
 
 
 class Ejection:
@@ -44,11 +47,17 @@ class Ejection:
         clock: Clock,
         endpoints: Callable[[], int],
         rules: EjectionRules | None = None,
+        *,
+        on_change: OnChange = no_change,
     ) -> None:
-        """`endpoints` says how many there are now, ejected ones included."""
+        """`endpoints` says how many there are now, ejected ones included.
+
+        `on_change` is told of an ejection at once, of a return when a call could go there again.
+        """
         self._clock = clock
         self._endpoints = endpoints
         self._rules = rules or EjectionRules()
+        self._on_change = on_change
         self._records: dict[Endpoint, _Record] = {}
         self.ejections = 0
         """How often an endpoint was ejected, since the start."""
@@ -62,7 +71,14 @@ class Ejection:
     def available(self, endpoint: Endpoint) -> bool:
         """False while the endpoint is ejected."""
         record = self._records.get(endpoint)
-        return record is None or self._clock.monotonic() >= record.until
+        if record is None:
+            return True
+        if self._clock.monotonic() < record.until:
+            return False
+        if record.out:
+            record.out = False
+            self._on_change(endpoint, True)
+        return True
 
     def ejected(self) -> list[Endpoint]:
         """Those that are out now."""
@@ -81,13 +97,13 @@ class Ejection:
             return  # a late answer, or panic: it is out already
         record.failures += 1
         if record.failures >= self._rules.failures_in_a_row:
-            self._eject(record)
+            self._eject(result.endpoint, record)
 
     def forget(self, endpoint: Endpoint) -> None:
         """The endpoint has left the service."""
         self._records.pop(endpoint, None)
 
-    def _eject(self, record: _Record) -> None:
+    def _eject(self, endpoint: Endpoint, record: _Record) -> None:
         record.failures = 0
         if len(self.ejected()) >= self._most():
             self.spared += 1
@@ -99,6 +115,9 @@ class Ejection:
         record.until = now + out_s
         record.forgiven_at = record.until
         self.ejections += 1
+        if not record.out:
+            record.out = True
+            self._on_change(endpoint, False)
 
     def _forgive(self, record: _Record, now: float) -> None:
         """Time in service since it came back makes the next ejection shorter again."""
