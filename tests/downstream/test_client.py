@@ -178,7 +178,7 @@ def test_retry_goes_to_another_endpoint() -> None:
     async def check() -> None:
         log = Log()
         clock = LoopClock()
-        retries = Persistent(Retries(clock, random.Random(1), RetryBudget()))
+        retries = Persistent(Retries(clock, random.Random(1), RetryBudget(reserve=9)))
 
         async def fail_on_one(wire: Wire) -> int:
             await wire.call(0.01)
