@@ -11,8 +11,14 @@ from riskengine.clock import Clock
 from riskengine.downstream.balancer import Balancer
 from riskengine.downstream.call import Attempt, Call, CallResult, Fate, Judge, Judgement, Progress
 from riskengine.downstream.connection import Connection, Connector
+from riskengine.downstream.discovery import Discovery
 from riskengine.downstream.endpoint import Endpoint
-from riskengine.downstream.errors import ClosedError, NoEndpointError, RejectedError
+from riskengine.downstream.errors import (
+    ClosedError,
+    DiscoveryError,
+    NoEndpointError,
+    RejectedError,
+)
 from riskengine.downstream.guards import Guard, Permit, Watch
 from riskengine.downstream.inflight import InFlight
 from riskengine.downstream.judging import judge_errors_only
@@ -70,6 +76,7 @@ class Client(Generic[C]):
         self._priorities = Priorities(self._balancer, rng, panic_below=parts.panic_below)
         self._pools: dict[Endpoint, ConnectionPool[C]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._followers: list[asyncio.Task[None]] = []
         self._closed = False
 
     def __repr__(self) -> str:
@@ -110,6 +117,20 @@ class Client(Generic[C]):
         for endpoint in gone:
             self._forget(endpoint, drain_s)
         await asyncio.gather(*(self._pools[endpoint].start() for endpoint in new))
+
+    async def follow(self, source: Discovery) -> None:
+        """Call what `source` lists, now and whenever it changes, until closed.
+
+        Returns when the first list is in use; raises DiscoveryError when there is none.
+        """
+        first: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        follower = spawn(self._follow(source, first), name="follow endpoints")
+        self._followers.append(follower)
+        try:
+            await first
+        except BaseException:
+            follower.cancel()
+            raise
 
     async def call(
         self,
@@ -157,10 +178,25 @@ class Client(Generic[C]):
     async def close(self, *, drain_s: float = 0.0) -> None:
         """Take no more calls; those under way have `drain_s` to end."""
         self._closed = True
+        for follower in self._followers:
+            follower.cancel()
         deadline = self._clock.monotonic() + drain_s
         await asyncio.gather(*(pool.drain(deadline) for pool in self._pools.values()))
         if self._tasks:
             await asyncio.wait(self._tasks)
+
+    async def _follow(self, source: Discovery, first: "asyncio.Future[None]") -> None:
+        async def update(endpoints: Sequence[Endpoint]) -> None:
+            await self.update(endpoints)
+            if not first.done():
+                first.set_result(None)
+
+        try:
+            await source.run(update)
+        except DiscoveryError as error:
+            if first.done():
+                raise
+            first.set_exception(error)
 
     def available(self, endpoint: Endpoint) -> bool:
         """Whether everything that watches it would send calls there."""

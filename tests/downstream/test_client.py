@@ -11,8 +11,14 @@ import pytest
 
 from riskengine.downstream.call import Call, CallResult, Fate, Judgement, Progress
 from riskengine.downstream.client import Client, ClientParts
+from riskengine.downstream.dns_endpoints import DnsEndpoints
 from riskengine.downstream.endpoint import Endpoint
-from riskengine.downstream.errors import ConnectError, NoEndpointError, RejectedError
+from riskengine.downstream.errors import (
+    ConnectError,
+    DiscoveryError,
+    NoEndpointError,
+    RejectedError,
+)
 from riskengine.downstream.inflight import InFlight
 from riskengine.downstream.judging import judge_error
 from riskengine.downstream.pool_limits import PoolLimits
@@ -247,6 +253,28 @@ def test_service_without_endpoints_says_so() -> None:
                 await client.call(work, timeout_s=1)
         with pytest.raises(NoEndpointError, match="the client is closed"):
             await client.call(work, timeout_s=1)
+
+    run_virtually(check)
+
+
+def test_client_follows_a_source_until_it_is_closed() -> None:
+    async def check() -> None:
+        zone = ["10.0.0.1"]
+
+        async def resolve(host: str, port: int) -> list[str]:
+            return zone
+
+        client: Client[Wire] = Client(Fleet(), clock=LoopClock(), rng=random.Random(1))
+        source = DnsEndpoints("shop", 80, rng=random.Random(1), resolve=resolve)
+        await client.follow(source)
+        assert client.endpoints == [ONE]
+        zone = ["10.0.0.2"]
+        await asyncio.sleep(31)
+        assert client.endpoints == [TWO]
+        await client.close()
+        zone = []
+        with pytest.raises(DiscoveryError, match="no addresses"):
+            await Client(Fleet(), clock=LoopClock(), rng=random.Random(1)).follow(source)
 
     run_virtually(check)
 
