@@ -110,6 +110,10 @@ class Breaker:
         return state is State.HALF_OPEN and self._places_left() > 0
 
     def enter(self, endpoint: Endpoint) -> "BreakerPermit":
+        """As `admit`: one breaker for all endpoints, for services that have but one."""
+        return self.admit()
+
+    def admit(self) -> "BreakerPermit":
         """A permit for one call; RejectedError while the breaker is open."""
         state = self.state
         if state is State.HALF_OPEN and self._places_left() > 0:
@@ -137,25 +141,25 @@ class Breaker:
         if self._state in (State.FORCED_OPEN, State.FORCED_CLOSED):
             self._close()
 
-    def settle(self, generation: int | None, result: CallResult) -> None:
+    def settle(self, generation: int | None, fate: Fate, latency_s: float) -> None:
         """Take the end of a call. One that began in an earlier state says nothing now."""
         self._pass_time()
         if generation != self._generation:
             return
         if self._state is State.HALF_OPEN:
-            self._settle_probe(result)
-        elif result.fate is not Fate.IGNORED and self._state is State.CLOSED:
-            failed, slow = self._read(result)
+            self._settle_probe(fate, latency_s)
+        elif fate is not Fate.IGNORED and self._state is State.CLOSED:
+            failed, slow = self._read(fate, latency_s)
             now = self._clock.monotonic()
             self._window.add(now, failed=failed, slow=slow)
             if self._is_too_bad(self._window.tally(now)):
                 self._open()
 
-    def _settle_probe(self, result: CallResult) -> None:
+    def _settle_probe(self, fate: Fate, latency_s: float) -> None:
         self._probes_out -= 1
-        if result.fate is Fate.IGNORED:
+        if fate is Fate.IGNORED:
             return  # its place is free again
-        failed, slow = self._read(result)
+        failed, slow = self._read(fate, latency_s)
         old = self._probe_tally
         self._probe_tally = Tally(old.calls + 1, old.failures + failed, old.slow + slow)
         if self._probe_tally.calls < self._rules.probes:
@@ -165,9 +169,9 @@ class Breaker:
         else:
             self._close()
 
-    def _read(self, result: CallResult) -> tuple[bool, bool]:
+    def _read(self, fate: Fate, latency_s: float) -> tuple[bool, bool]:
         """Whether it failed, and whether it was slow."""
-        return result.fate is Fate.FAILURE, result.latency_s > self._rules.slow_after_s
+        return fate is Fate.FAILURE, latency_s > self._rules.slow_after_s
 
     def _is_too_bad(self, tally: Tally) -> bool:
         if tally.calls < self._rules.calls_min:
@@ -228,7 +232,11 @@ class BreakerPermit:
         self._generation = generation
 
     def finished(self, result: CallResult) -> None:
+        """How the attempt went; see Permit."""
+        self.end(result.fate, result.latency_s)
+
+    def end(self, fate: Fate, latency_s: float) -> None:
         """How the call went; said twice, the second time is not heard."""
         generation, self._generation = self._generation, None
         if generation is not None:
-            self._breaker.settle(generation, result)
+            self._breaker.settle(generation, fate, latency_s)

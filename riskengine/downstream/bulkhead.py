@@ -71,10 +71,9 @@ class Bulkhead:
         """Share of the places in use, 0..1 (above 1 for a moment after the limit fell)."""
         return self.in_flight / self._limit.limit
 
-    @property
-    def queue_time_s(self) -> float:
-        """How long the call that waits longest has waited; 0 when none does."""
-        heads = [queue[0].since for queue in self._queues.values() if queue]
+    def queue_time_s(self, least: Priority = Priority.OPTIONAL) -> float:
+        """How long the longest waiting call has waited, of those that matter as much as `least`."""
+        heads = [queue[0].since for p, queue in self._queues.items() if queue and p <= least]
         return self._clock.monotonic() - min(heads) if heads else 0.0
 
     @contextlib.asynccontextmanager

@@ -60,11 +60,11 @@ class RedisEntries:
         """See SharedEntries."""
         try:
             async with asyncio.timeout(self._timeout_s):
-                data: bytes | None = await self._redis.get(self._prefix + key)
+                data = await self._redis.get(self._prefix + key)
         except (RedisError, OSError, TimeoutError):
             self.failures += 1
             return None
-        return None if data is None else decode_entry(data)
+        return decode_entry(data) if isinstance(data, bytes) else None
 
     async def put(self, key: str, entry: Entry, *, ttl_s: float) -> None:
         """See SharedEntries."""

@@ -3,11 +3,13 @@
 import asyncio
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from riskengine.clock import Clock
 from riskengine.downstream.bulkhead import Bulkhead
 from riskengine.downstream.cpu import CpuSource, no_cpu
 from riskengine.downstream.degradation import Degradation
+from riskengine.downstream.features import Priority
 from riskengine.downstream.shedding import Load, Shedding
 
 _SMOOTH_S = 1.0
@@ -48,7 +50,10 @@ class Overload:
             busy=old.busy + new * (seen.busy - old.busy),
             returning=seen.returning,
         )
+        before = self._shedding.level
         level = self._shedding.note(self.load)
+        if level != before:  # the next level is about another queue
+            self.load = replace(self.load, queue_s=0.0)
         self._degradation.set_level(level)
         return level
 
@@ -59,10 +64,15 @@ class Overload:
             await asyncio.sleep(every_s)
 
     def _read(self) -> Load:
-        """The fullest bulkhead speaks for all."""
+        """The fullest bulkhead speaks for all.
+
+        Only those count that the next level would protect: while they do not wait, it would give up
+        places that the others can use.
+        """
+        least = Priority(max(Priority.VITAL, Priority.IMPORTANT - self._shedding.level))
         return Load(
             cpu=self._cpu(),
-            queue_s=max((walls.queue_time_s for walls in self._bulkheads), default=0.0),
+            queue_s=max((walls.queue_time_s(least) for walls in self._bulkheads), default=0.0),
             busy=max((walls.busy_share for walls in self._bulkheads), default=0.0),
             returning=self._degradation.returning_share(),
         )

@@ -1,5 +1,7 @@
 """What matters less answers from its fallback, what is vital never does, and all comes back."""
 
+import asyncio
+
 import pytest
 
 from riskengine.clock import ManualClock
@@ -139,6 +141,31 @@ async def test_a_busy_cpu_degrades_what_is_optional_and_a_calm_one_brings_it_bac
     shares["now"] = 0.1
     left = _look_until(overload, clock, lambda: not degradation.shed)
     assert 10.0 < left < 20.0
+
+
+async def test_queues_count_only_while_those_wait_whom_the_next_level_protects() -> None:
+    degradation, clock = made()
+    walls = Bulkhead(clock, FixedLimit(1), wait_max_s=60)
+    overload = Overload(clock, Shedding(clock), degradation, bulkheads=[walls])
+
+    async def occupy(priority: Priority) -> None:
+        async with walls.place(clock.monotonic() + 1_000, priority):
+            await asyncio.Event().wait()
+
+    waiting = [asyncio.ensure_future(occupy(Priority.OPTIONAL)) for _ in range(3)]
+    await asyncio.sleep(0)
+    levels = []
+    for priority in (Priority.IMPORTANT, Priority.VITAL, Priority.VITAL):
+        for _ in range(100):
+            clock.advance(0.1)
+            overload.look()
+        levels.append(degradation.shed)
+        waiting.append(asyncio.ensure_future(occupy(priority)))
+        await asyncio.sleep(0)
+    assert levels == [[], ["history", "reviews"], ["history", "search", "reviews"]]
+    for one in waiting:
+        one.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
 
 
 def _look_until(overload: Overload, clock: ManualClock, done: object) -> float:
