@@ -200,7 +200,11 @@ class Client(Generic[C]):
 
     def available(self, endpoint: Endpoint) -> bool:
         """Whether everything that watches it would send calls there."""
-        return all(watch.available(endpoint) for watch in self._parts.watches)
+        # A loop: `all` over a generator takes twice as long, and each pick asks for each endpoint.
+        for watch in self._parts.watches:  # noqa: SIM110
+            if not watch.available(endpoint):
+                return False
+        return True
 
     async def _work(self, endpoint: Endpoint, call: Call, work: Work[C, T]) -> T:
         lease = await self._pools[endpoint].acquire(call.deadline)

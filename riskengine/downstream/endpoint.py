@@ -29,6 +29,10 @@ class Endpoint:
         if self.priority < 0:
             raise ValueError(f"priority: must be 0 or more, got {self.priority}")
 
+    def __hash__(self) -> int:
+        # Every call looks it up in several tables; a text remembers its own hash.
+        return hash(self.address)
+
     @property
     def unix_path(self) -> str | None:
         """Path of the socket; None for an address of the network."""

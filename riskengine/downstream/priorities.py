@@ -47,9 +47,7 @@ class Priorities:
         """An endpoint for one call, one not yet tried if there is any; None if there is none."""
         if not self._tiers:
             return None
-        healthy = self._healthy(available)
-        tier, share_healthy = self._draw(healthy)
-        panic = _carries(healthy) < 1 and share_healthy < self._panic_below
+        tier, panic = self._draw(available)
         may = _anything if panic else available
         if tried:
             fresh = tier.balancer.pick(key, lambda e: e not in tried and may(e))
@@ -60,14 +58,15 @@ class Priorities:
     def _healthy(self, available: Available) -> list[float]:
         return [tier.healthy(available) for tier in self._tiers.values()]
 
-    def _draw(self, healthy: list[float]) -> tuple["_Tier", float]:
-        """A priority by chance, in proportion to the shares, and how healthy it is."""
+    def _draw(self, available: Available) -> tuple["_Tier", bool]:
+        """A priority by chance, in proportion to the shares, and whether it is used as a whole."""
         tiers = list(self._tiers.values())
-        shares = _shares(healthy)
-        if shares[0] >= 1:
-            return tiers[0], healthy[0]
-        chosen = self._rng.choices(range(len(tiers)), shares)[0]
-        return tiers[chosen], healthy[chosen]
+        healthy = [tiers[0].healthy(available)]
+        if _OVERPROVISIONED * healthy[0] >= 1:
+            return tiers[0], False
+        healthy += [tier.healthy(available) for tier in tiers[1:]]
+        chosen = self._rng.choices(range(len(tiers)), _shares(healthy))[0]
+        return tiers[chosen], _carries(healthy) < 1 and healthy[chosen] < self._panic_below
 
 
 class _Tier:
