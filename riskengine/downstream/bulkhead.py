@@ -43,13 +43,15 @@ class Bulkhead:
         *,
         waiting_max: int = 100,
         wait_max_s: float = 0.1,
+        vital_wait_max_s: float = 0.5,
         name: str = "service",
     ) -> None:
-        """A call waits `wait_max_s` at most, and never beyond its deadline."""
+        """A call waits `wait_max_s` at most, a vital one longer, and none beyond its deadline."""
         self._clock = clock
         self._limit = limit
         self._waiting_max = waiting_max
-        self._wait_max_s = wait_max_s
+        self._wait_max_s = dict.fromkeys(Priority, wait_max_s)
+        self._wait_max_s[Priority.VITAL] = max(wait_max_s, vital_wait_max_s)
         self._name = name
         self._queues: dict[Priority, deque[_Waiting]] = {p: deque() for p in Priority}
         self.in_flight = 0
@@ -97,7 +99,7 @@ class Bulkhead:
         one = _Waiting(now)
         self._queues[priority].append(one)
         try:
-            async with asyncio.timeout(min(self._wait_max_s, deadline - now)):
+            async with asyncio.timeout(min(self._wait_max_s[priority], deadline - now)):
                 await one.admitted
         except TimeoutError:
             if _is_admitted(one):

@@ -93,6 +93,17 @@ def test_nobody_waits_longer_than_allowed_nor_beyond_the_deadline(
     run_virtually(work)
 
 
+def test_a_vital_call_waits_longer() -> None:
+    async def work() -> None:
+        walls = bulkhead(places=1, wait_max_s=0.1, vital_wait_max_s=0.5)
+        holder = asyncio.ensure_future(use(walls, 0.4))
+        await asyncio.sleep(0)
+        assert await use(walls, 0, priority=Priority.VITAL) == 0.4
+        await holder
+
+    run_virtually(work)
+
+
 def test_it_says_how_long_the_first_in_the_queue_has_waited() -> None:
     async def work() -> None:
         walls = bulkhead(places=1)
