@@ -3,6 +3,7 @@
 import asyncio
 import random
 import socket
+from contextlib import AsyncExitStack
 
 import grpc
 import pytest
@@ -12,12 +13,16 @@ from riskengine.downstream.breaker import Breaker, State
 from riskengine.downstream.bulkhead import Bulkhead
 from riskengine.downstream.client import Client, ClientParts
 from riskengine.downstream.concurrency import FixedLimit
+from riskengine.downstream.ejection import Ejection
 from riskengine.downstream.endpoint import Endpoint
 from riskengine.downstream.endpoint_breakers import EndpointBreakers
 from riskengine.downstream.grpc_channel import GrpcConnection, GrpcConnector
 from riskengine.downstream.http1 import Http1Connector
 from riskengine.downstream.judge_grpc import judge_grpc
 from riskengine.downstream.judge_http import judge_http
+from riskengine.downstream.retry import Retries
+from riskengine.downstream.retry_budget import RetryBudget
+from riskengine.downstream.runner import Persistent
 from tests.downstream.faulty import (
     SYSTEM,
     Faulty,
@@ -265,6 +270,41 @@ async def test_grpc_codes_that_are_the_services_fault_open_the_breaker(
             with pytest.raises(grpc.aio.AioRpcError):
                 await client.call(fail, timeout_s=20)
         assert state(breaker) is becomes
+
+
+async def test_a_grpc_server_that_dies_under_load_costs_no_call() -> None:
+    clock, budget = ManualClock(), RetryBudget(reserve=50)
+    ejection = Ejection(clock, lambda: 2)
+    parts = ClientParts(
+        judge=judge_grpc,
+        watches=[ejection],
+        runner=Persistent(Retries(SYSTEM, random.Random(1), budget)),
+    )
+
+    async def echo(connection: GrpcConnection) -> bytes:
+        method = connection.channel.unary_unary("/shop/Echo", None, None)
+        answer: bytes = await method(b"hello")
+        return answer
+
+    async with (
+        AsyncExitStack() as dying,
+        grpc_serving(Echo()) as stays,
+        Client(GrpcConnector(), parts, clock=SYSTEM, rng=random.Random(1)) as client,
+    ):
+        victim = Echo()
+        dies = await dying.enter_async_context(grpc_serving(victim))
+        await client.update([stays, dies])
+
+        async def ask(count: int) -> list[bytes]:
+            return [await client.call(echo, timeout_s=20, idempotent=True) for _ in range(count)]
+
+        async with asyncio.TaskGroup() as calls:
+            asked = [calls.create_task(ask(50)) for _ in range(10)]
+            await until(lambda: len(victim.peers) > 0)
+            await dying.aclose()
+        assert [answer for task in asked for answer in task.result()] == [b"hello"] * 500
+        assert not ejection.available(dies)
+        assert budget.spent <= 0.1 * budget.calls + 50
 
 
 @pytest.mark.slow
