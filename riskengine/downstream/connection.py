@@ -25,5 +25,5 @@ class Connector(Protocol[C_co]):
     """Opens connections of one kind."""
 
     async def connect(self, endpoint: Endpoint) -> C_co:
-        """An open connection, usable at once. Raises ConnectError; cancelled, leaves nothing open."""
+        """An open connection, usable at once; cancelled, leaves none. Raises ConnectError."""
         ...

@@ -12,23 +12,26 @@ from riskengine.downstream.pushback import read_grpc_pushback
 _PUSHBACK = "grpc-retry-pushback-ms"
 _FAILURES = {
     grpc.StatusCode.UNAVAILABLE: Progress.MAYBE,
+    # A cancellation of our own is an asyncio.CancelledError: this one came from a server that died.
+    grpc.StatusCode.CANCELLED: Progress.MAYBE,
     grpc.StatusCode.DEADLINE_EXCEEDED: Progress.MAYBE,
     grpc.StatusCode.INTERNAL: Progress.ANSWERED,
     grpc.StatusCode.UNKNOWN: Progress.ANSWERED,
     grpc.StatusCode.DATA_LOSS: Progress.ANSWERED,
 }
 """Codes that are the endpoint's fault; all others are the caller's, or ours."""
+_RETRYABLE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
 
 
 def judge_grpc(answer: object | None, error: BaseException | None) -> Judgement:
-    """A Judge. UNAVAILABLE may be tried again, RESOURCE_EXHAUSTED where the server says when."""
+    """A Judge. Lost calls may be tried again, RESOURCE_EXHAUSTED where the server says when."""
     if error is None:
         return SUCCESS
     if not isinstance(error, grpc.aio.AioRpcError):
         return judge_error(error)
     code, after_s = error.code(), _pushback(error)
     if code in _FAILURES:
-        again = code is grpc.StatusCode.UNAVAILABLE
+        again = code in _RETRYABLE
         return Judgement(Fate.FAILURE, _FAILURES[code], again, after_s)
     again = code is grpc.StatusCode.RESOURCE_EXHAUSTED and after_s is not None
     return Judgement(Fate.IGNORED, Progress.ANSWERED, again, after_s)
