@@ -1,4 +1,4 @@
-"""An HTTP server whose capacity is bounded by concurrency: so many places, so long each call.
+"""An HTTP server whose capacity is bounded by concurrency: so many places, so long a call.
 
     python -m benchmarks.full_backend PLACES SECONDS
 
@@ -7,17 +7,19 @@ on for clients that have long gone.
 """
 
 import asyncio
+import random
 import sys
 
 from aiohttp import web
 
 
 async def _serve(places: int, seconds: float) -> None:
-    free = asyncio.Semaphore(places)
+    free, rng = asyncio.Semaphore(places), random.Random(1)
 
     async def answer(request: web.Request) -> web.Response:
         async with free:
-            await asyncio.sleep(seconds)
+            # Equal times would make all places end together, again and again.
+            await asyncio.sleep(seconds * rng.uniform(0.5, 1.5))
         return web.Response(text="well")
 
     app = web.Application()

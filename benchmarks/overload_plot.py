@@ -16,17 +16,14 @@ _COLORS = {Priority.VITAL: "#2a6f97", Priority.IMPORTANT: "#61a5c2", Priority.OP
 
 
 def plot(records: list[Record], file: Path) -> None:
-    """Protected runs above, unprotected below, one column for each multiple of capacity."""
-    columns = sorted({record.times for record in records})
-    figure, rows = plt.subplots(2, len(columns), figsize=(11, 5), sharey=True, squeeze=False)
-    for record in records:
-        axes = rows[0 if record.protected else 1][columns.index(record.times)]
+    """One panel for each run."""
+    figure, rows = plt.subplots(1, len(records), figsize=(12, 3.2), sharey=True, squeeze=False)
+    for record, axes in zip(records, rows[0], strict=True):
         _draw(axes, record)
-    rows[0][0].set_ylabel("protected\nshare of capacity")
-    rows[1][0].set_ylabel("unprotected\nshare of capacity")
+    rows[0][0].set_ylabel("answered by the service\nas a share of its capacity", fontsize=8)
     rows[0][-1].legend(loc="upper right", fontsize=7)
     figure.tight_layout()
-    figure.savefig(file, dpi=110)
+    figure.savefig(file)
 
 
 def _draw(axes: Axes, record: Record) -> None:
@@ -58,6 +55,7 @@ def _draw(axes: Axes, record: Record) -> None:
             where="post",
             label="level / 2",
         )
-    axes.set_title(f"{record.times} x capacity offered", fontsize=9)
+    title = f"{record.times} x capacity offered"
+    axes.set_title(title if record.protected else f"{title}, unprotected", fontsize=9)
     axes.set_ylim(0, 1.6)
     axes.set_xlabel("seconds", fontsize=8)
