@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from typing import NoReturn
 
 from pyqwest import (
+    Client,
     FullResponse,
-    Headers,
     HTTPTransport,
     HTTPVersion,
     ReadError,
     RemoteProtocolError,
-    Request,
     StreamError,
     StreamErrorCode,
     WriteError,
@@ -31,6 +30,7 @@ class Http2Connection:
     def __init__(self, endpoint: Endpoint, transport: HTTPTransport, base: str) -> None:
         self.endpoint = endpoint
         self._transport = transport
+        self._client = Client(transport)
         self._base = base
         self._broken = False
 
@@ -51,11 +51,8 @@ class Http2Connection:
         Raises ConnectError, NotProcessedError or LostError.
         """
         url = self._base + path
-        request = Request(method, url, headers=Headers(list(headers)), content=content)
         try:
-            async with await self._transport.execute(request) as answer:
-                body = b"".join([bytes(part) async for part in answer.content])
-                return FullResponse(answer.status, answer.headers, body, answer.trailers)
+            return await self._client.execute(method, url, list(headers), content)
         except (OSError, *_LOST) as error:
             self._convert(error)
 
