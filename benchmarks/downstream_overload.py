@@ -48,7 +48,7 @@ PLACES, SERVICE_S = 10, 0.1
 DEADLINE_S = 1.0
 TIMES = (2, 5, 10)
 VITAL_SHARE = 0.6
-BEFORE_S, DURING_S, AFTER_S = 4.0, 16.0, 12.0
+BEFORE_S, DURING_S, AFTER_S = 4.0, 16.0, 18.0
 UNPROTECTED_S = 6.0
 """Without protection all is said soon."""
 CLOCK = SystemClock()

@@ -27,7 +27,7 @@ def plot(records: list[Record], file: Path) -> None:
 
 
 def _draw(axes: Axes, record: Record) -> None:
-    seconds = range(int(record.load_from_s + record.load_for_s) + (12 if record.protected else 1))
+    seconds = range(int(record.load_from_s + record.load_for_s) + (18 if record.protected else 1))
     series = [
         [
             sum(
