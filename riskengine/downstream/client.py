@@ -77,6 +77,7 @@ class Client(Generic[C]):
         self._pools: dict[Endpoint, ConnectionPool[C]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._followers: list[asyncio.Task[None]] = []
+        self._away: set[Endpoint] = set()  # those not available when last looked at
         self._closed = False
 
     def __repr__(self) -> str:
@@ -234,7 +235,17 @@ class Client(Generic[C]):
         raise last or NoEndpointError("the service has no endpoint that may be called")
 
     def _pick(self, call: Call, refused: frozenset[Endpoint]) -> Endpoint | None:
-        return self._priorities.pick(call.key, self.available, call.tried | refused)
+        return self._priorities.pick(call.key, self._may_go_to, call.tried | refused)
+
+    def _may_go_to(self, endpoint: Endpoint) -> bool:
+        """Whether it is available; one that has come back starts slowly."""
+        if not self.available(endpoint):
+            self._away.add(endpoint)
+            return False
+        if endpoint in self._away:
+            self._away.discard(endpoint)
+            self.slow_start.begin(endpoint)
+        return True
 
     def _permits(self, endpoint: Endpoint) -> list[Permit]:
         permits: list[Permit] = []
@@ -270,6 +281,7 @@ class Client(Generic[C]):
 
     def _forget(self, endpoint: Endpoint, drain_s: float) -> None:
         pool = self._pools.pop(endpoint)
+        self._away.discard(endpoint)
         self.slow_start.forget(endpoint)
         for watch in self._parts.watches:
             watch.forget(endpoint)
@@ -280,8 +292,8 @@ class Client(Generic[C]):
         task.add_done_callback(self._tasks.discard)
 
     def _pool(self, endpoint: Endpoint) -> ConnectionPool[C]:
-        limits = self._parts.limits
-        return ConnectionPool(endpoint, self._connector, limits, clock=self._clock, rng=self._rng)
+        by, limits = self._connector, self._parts.limits
+        return ConnectionPool(endpoint, by, limits, clock=self._clock, rng=self._rng)
 
     def _balancer(self) -> Balancer:
         if self._parts.balancer is not None:

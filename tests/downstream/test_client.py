@@ -246,6 +246,22 @@ def test_newcomer_starts_slowly_but_not_the_first_ones() -> None:
     run_virtually(check)
 
 
+def test_endpoint_that_comes_back_starts_slowly() -> None:
+    async def check() -> None:
+        log = Log()
+        async with client_of(ONE, TWO, watches=[log]) as client:
+            log.away = {TWO}
+            await client.call(work, timeout_s=1)
+            assert client.slow_start.weight_of(TWO) == 1
+            log.away = set()
+            await client.call(work, timeout_s=1)
+            assert client.slow_start.weight_of(TWO) == pytest.approx(0.1)
+            await asyncio.sleep(30)
+            assert client.slow_start.weight_of(TWO) == 1
+
+    run_virtually(check)
+
+
 def test_service_without_endpoints_says_so() -> None:
     async def check() -> None:
         async with client_of() as client:
