@@ -13,12 +13,7 @@ from riskengine.downstream.call import Attempt, Call, CallResult, Fate, Judge, J
 from riskengine.downstream.connection import Connection, Connector
 from riskengine.downstream.discovery import Discovery
 from riskengine.downstream.endpoint import Endpoint
-from riskengine.downstream.errors import (
-    ClosedError,
-    DiscoveryError,
-    NoEndpointError,
-    RejectedError,
-)
+from riskengine.downstream.errors import ClosedError, DiscoveryError, NoEndpointError, RejectedError
 from riskengine.downstream.guards import Guard, Permit, Watch
 from riskengine.downstream.inflight import InFlight
 from riskengine.downstream.judging import judge_errors_only
