@@ -13,6 +13,7 @@ ORDER = [
     "clock",
     "tasks",
     "collector",
+    "downstream",
     "address",
     "request",
     "decision",
@@ -91,6 +92,14 @@ def test_stages_never_import_each_other(path: Path) -> None:
     for line, name in imports(path):
         if name.startswith("riskengine.stages."):
             assert name.split(".")[2] not in stages, f"{path}:{line}: imports {name}"
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "downstream").glob("*.py")), ids=dotted)
+def test_downstream_knows_nothing_of_the_funnel(path: Path) -> None:
+    for line, name in imports(path):
+        if name.startswith("riskengine."):
+            group = name.split(".")[1]
+            assert group in {"errors", "clock", "tasks", "downstream"}, f"{path}:{line}: {name}"
 
 
 @pytest.mark.parametrize("path", modules(), ids=dotted)
