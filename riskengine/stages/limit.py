@@ -123,10 +123,10 @@ class Limit:
             rule.lease,
         )
         found = [(Count(self, subject, Part.MAIN), main)]
-        if self._site is not None and inspection.request.address.version == 6:
-            found += self._site_hit(inspection, main, start, end)
         if rule.deny_above is not None:
             found.append(self._attempt(subject, main, rule.deny_above))
+        if self._site is not None and inspection.request.address.version == 6:
+            found += self._site_hit(inspection, main, start, end)
         return found
 
     def _counted_as(self, subject: str, inspection: Inspection) -> tuple[str, int]:

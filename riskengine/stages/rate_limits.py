@@ -142,15 +142,20 @@ def _localize(one: _Counted, share: float) -> _Counted:
             stopped = stopped or not hit.observed
         if policy == "local":
             counts.append(count)
-            hits.append(_part_of(hit, share))
+            hits.append(_part_of(hit, share, least=_least(count, hit, hits)))
     return _Counted(one.inspection, [], []) if stopped else _Counted(one.inspection, counts, hits)
 
 
-def _part_of(hit: Hit, share: float) -> Hit:
-    """This process's part of a limit, enough for one request at least."""
+def _part_of(hit: Hit, share: float, *, least: int) -> Hit:
+    """This process's part of a limit."""
     return hit._replace(
-        limit=max(hit.cost, int(hit.limit * share)), burst=max(hit.cost, int(hit.burst * share))
+        limit=max(least, int(hit.limit * share)), burst=max(hit.cost, int(hit.burst * share))
     )
+
+
+def _least(count: Count, hit: Hit, before: list[Hit]) -> int:
+    """Enough for one request; and attempts are denied above what is throttled, however small."""
+    return before[-1].limit + hit.cost if count.part is Part.ATTEMPTS else hit.cost
 
 
 def _report(one: _Counted, tallies: list[Tally], escalations: Escalations | None) -> None:

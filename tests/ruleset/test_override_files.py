@@ -2,8 +2,10 @@ from pathlib import Path
 
 import pytest
 
-from riskengine.clock import SystemClock
+from riskengine.clock import ManualClock, SystemClock
+from riskengine.engine import Engine
 from riskengine.errors import RulesetError
+from riskengine.request import make_request
 from riskengine.ruleset.loader import load_ruleset
 
 RULES = """limits:
@@ -68,6 +70,18 @@ def test_a_file_that_is_not_there_is_blamed_where_it_is_named(
 ) -> None:
     with pytest.raises(RulesetError, match=f"limits.yaml:7: {words}"):
         load_ruleset(directory(tmp_path, None, name))
+
+
+async def test_an_engine_of_these_rules_lets_the_partner_do_more(tmp_path: Path) -> None:
+    (tmp_path / "limits.yaml").write_text(RULES.format(file="partners.txt").replace("10", "1"))
+    (tmp_path / "partners.txt").write_text("acme 3\n")
+    engine = Engine(load_ruleset(tmp_path), clock=ManualClock())
+    verdicts = []
+    for user in ["acme"] * 4 + ["other"] * 2:
+        request = make_request(client_ip="203.0.113.7", method="GET", path="/", user_id=user)
+        [decision] = await engine.evaluate([request])
+        verdicts.append(decision.verdict.word)
+    assert verdicts == ["allow"] * 3 + ["throttle", "allow", "throttle"]
 
 
 @pytest.mark.slow

@@ -301,6 +301,12 @@ async def test_a_process_counts_its_share_locally_and_one_at_least(
     assert inspections[0].limits[0].limit == admitted
 
 
+async def test_a_small_share_of_a_pair_still_throttles_first() -> None:
+    bench = Bench(limit(limit=2, deny_above=3), counters=absent(), share=lambda: 0.1)
+    inspections = await bench.run(*[request()] * 3)
+    assert [i.verdict.word for i in inspections] == ["allow", "throttle", "deny"]
+
+
 async def test_a_share_always_has_room_for_one_request() -> None:
     bench = Bench(limit(limit=8, cost=4), counters=absent(), share=lambda: 0.1)
     assert await bench.stops(request(), request()) == [False, True]

@@ -125,12 +125,15 @@ async def test_a_script_that_blocks_the_server_parks_nobody(server: Server) -> N
 @pytest.mark.parametrize("kind", STORES)
 async def test_a_failover_under_load_ends_with_the_new_master(kind: str, tmp_path: Path) -> None:
     binary = binary_of(kind)
-    master = await Server(binary, tmp_path).start()
-    replica = await Server(binary, tmp_path, "--replicaof", f"{HOST} {master.port}").start()
-    await eventually(lambda: _is_in_sync(replica))
-    sentinel = await Sentinel(binary, tmp_path, master).start()
-    await eventually(lambda: _knows_the_replica(sentinel))
+    master = Server(binary, tmp_path)
+    replica = Server(binary, tmp_path, "--replicaof", f"{HOST} {master.port}")
+    sentinel = Sentinel(binary, tmp_path, master)
     try:
+        await master.start()
+        await replica.start()
+        await eventually(lambda: _is_in_sync(replica))
+        await sentinel.start()
+        await eventually(lambda: _knows_the_replica(sentinel))
         async with storm_at(f"redis+sentinel://{HOST}:{sentinel.port}/shop") as storm:
             master.kill()
             await storm.until_degraded()
@@ -144,12 +147,14 @@ async def test_a_failover_under_load_ends_with_the_new_master(kind: str, tmp_pat
 
 async def test_a_slot_that_moves_under_load_disturbs_nobody(tmp_path: Path) -> None:
     options = ("--cluster-enabled", "yes")
-    nodes = [await Server(binary_of("valkey"), tmp_path, *options).start() for _ in range(3)]
-    await make_cluster(nodes)
-    slot = int(await nodes[0].ask("CLUSTER", "KEYSLOT", "{ip:203.0.113.7}"))
-    source = nodes[min(2, slot // (16_384 // 3))]
-    target = next(node for node in nodes if node is not source)
+    nodes = [Server(binary_of("valkey"), tmp_path, *options) for _ in range(3)]
     try:
+        for node in nodes:
+            await node.start()
+        await make_cluster(nodes)
+        slot = int(await nodes[0].ask("CLUSTER", "KEYSLOT", "{ip:203.0.113.7}"))
+        source = nodes[min(2, slot // (16_384 // 3))]
+        target = next(node for node in nodes if node is not source)
         async with storm_at(f"redis+cluster://{HOST}:{nodes[0].port}") as storm:
             await target.ask("CLUSTER", "SETSLOT", slot, "IMPORTING", await node_id(source))
             await source.ask("CLUSTER", "SETSLOT", slot, "MIGRATING", await node_id(target))

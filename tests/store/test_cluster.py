@@ -25,12 +25,14 @@ async def nodes(tmp_path: Path) -> AsyncIterator[list[Server]]:
     """Three masters with a third of the slots each."""
     options = ("--cluster-enabled", "yes", "--cluster-node-timeout", "5000")
     started = [Server(binary_of("valkey"), tmp_path, *options) for _ in range(3)]
-    for node in started:
-        await node.start()
-    await make_cluster(started)
-    yield started
-    for node in started:
-        node.stop()
+    try:
+        for node in started:
+            await node.start()
+        await make_cluster(started)
+        yield started
+    finally:
+        for node in started:
+            node.stop()
 
 
 @pytest_asyncio.fixture
