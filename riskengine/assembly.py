@@ -17,6 +17,7 @@ from riskengine.records.address_metrics import BanState, list_states
 from riskengine.records.decision_log import DecisionLog
 from riskengine.records.metrics import Metrics
 from riskengine.records.recording import Records
+from riskengine.ruleset.list_cache import ListCache
 from riskengine.ruleset.loader import load_ruleset
 from riskengine.ruleset.ruleset import Ruleset
 from riskengine.settings import Settings
@@ -29,9 +30,9 @@ from riskengine.store.shared import SharedCounters
 from riskengine.store.watched import WatchedCounters
 
 
-def load(rules: Path, models: Path) -> Loaded:
+def load(rules: Path, models: Path, cache: ListCache | None = None) -> Loaded:
     """Rules, and the model they ask for; RulesetError or ModelError name every mistake."""
-    ruleset = load_ruleset(rules)
+    ruleset = load_ruleset(rules, cache)
     return Loaded(ruleset, model_of(ruleset, models))
 
 
@@ -46,7 +47,8 @@ def open_engine(settings: Settings, *, clock: Clock, metrics: Metrics) -> Engine
 
     `settings.store` names a server that is already up, or `memory`.
     """
-    loaded = load(settings.rules, settings.models)
+    cache = ListCache()
+    loaded = load(settings.rules, settings.models, cache)
     counters = open_counters(
         settings.store,
         clock=clock,
@@ -65,7 +67,7 @@ def open_engine(settings: Settings, *, clock: Clock, metrics: Metrics) -> Engine
         clock=clock,
         believe_received_at=settings.clock == "request",
         records=[metrics, *_decision_log(settings, clock, metrics)],
-        reloader=lambda: load(settings.rules, settings.models),
+        reloader=lambda: load(settings.rules, settings.models, cache),
         share=_share_of(counters),
         default_budget_s=settings.default_budget_ms / 1_000,
         max_budget_s=settings.max_budget_ms / 1_000,

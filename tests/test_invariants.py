@@ -251,7 +251,7 @@ async def test_the_lists_are_final_whatever_else_is_broken(
             assert (decision.verdict, decision.rule_id) == (Verdict.DENY, "bad")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(traffic(), modes, st.booleans())
 async def test_a_banned_client_is_never_allowed_unless_allowlisted_or_a_verified_bot(
     requests: list[Request], chosen: list[str], store_away: bool
@@ -264,7 +264,7 @@ async def test_a_banned_client_is_never_allowed_unless_allowlisted_or_a_verified
             assert (decision.verdict, decision.stage) == (Verdict.DENY, "addresses")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(traffic(), modes, st.booleans())
 async def test_a_verified_bot_is_stopped_by_parameters_and_limits_of_its_own_alone(
     requests: list[Request], chosen: list[str], store_away: bool
@@ -280,7 +280,7 @@ async def test_a_verified_bot_is_stopped_by_parameters_and_limits_of_its_own_alo
             assert (decision.verdict, decision.rule_id) == (Verdict.DENY, "never-served")
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(traffic(), modes)
 async def test_a_spoofed_bot_is_refused_and_one_that_cannot_be_verified_is_anybody(
     requests: list[Request], chosen: list[str]
@@ -294,7 +294,7 @@ async def test_a_spoofed_bot_is_refused_and_one_that_cannot_be_verified_is_anybo
         assert "shy" not in {hit.rule_id for hit in decision.hits}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=75, deadline=None)
 @given(traffic(), modes)
 async def test_whoever_is_banned_by_a_rule_is_refused_until_the_ban_ends(
     requests: list[Request], chosen: list[str]

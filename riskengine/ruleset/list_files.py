@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from riskengine.ruleset.addresses import AddressesFile, AddressSource
 from riskengine.ruleset.fetch_record import fetched_at
 from riskengine.ruleset.fields import show
-from riskengine.ruleset.list_formats import ListContent, read_list
+from riskengine.ruleset.list_cache import ListCache
+from riskengine.ruleset.list_formats import ListContent
 from riskengine.ruleset.network_set import NetworkSet
 from riskengine.ruleset.yaml_source import Document, Mistake
 
@@ -41,8 +42,9 @@ class LoadedList:
 class ListFiles:
     """The list files of one rules directory. Holds what was read, and what is wrong with it."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, cache: ListCache) -> None:
         self._directory = directory
+        self._cache = cache
         self.contents: dict[str, bytes] = {}
         """Bytes of each list, by its path below the directory."""
         self.files: dict[str, NetworkSet] = {}
@@ -72,7 +74,7 @@ class ListFiles:
             return ""
         if problem := self._load(name):
             return problem
-        content = read_list(self.contents[name], "plain")
+        content = self._cache.read(self.contents[name], "plain")
         self.files[name] = content.networks
         self._blame_lines(name, content)
         return ""
@@ -82,7 +84,7 @@ class ListFiles:
         if problem := self._load(name):
             return problem
         raw = self.contents[name]
-        content = read_list(raw, source.format, min_level=source.min_level)
+        content = self._cache.read(raw, source.format, source.min_level)
         counted = source.unreadable == "count"
         if not counted:
             self._blame_lines(name, content)

@@ -13,6 +13,7 @@ from riskengine.ruleset.databases import Database
 from riskengine.ruleset.explanations import nearest
 from riskengine.ruleset.fields import Entry
 from riskengine.ruleset.limits import LimitsFile
+from riskengine.ruleset.list_cache import ListCache
 from riskengine.ruleset.list_files import ListFiles
 from riskengine.ruleset.open_databases import OpenDatabase
 from riskengine.ruleset.origin_checks import check_list_ids, check_origin_words
@@ -33,13 +34,20 @@ RULE_FILES: Mapping[str, type[Entry]] = {
 """What may stand in a rules directory; a file that is not there means: no such rules."""
 
 
-def load_ruleset(directory: Path) -> Ruleset:
-    """The rules in `directory`, or RulesetError with the mistakes of all files, in order."""
+def load_ruleset(directory: Path, cache: ListCache | None = None) -> Ruleset:
+    """The rules in `directory`, or RulesetError with the mistakes of all files, in order.
+
+    With the `cache` of the load before, lists that have not changed are not read anew.
+    """
     if not directory.is_dir():
         raise RulesetError(
             [f"{directory}: no such directory; --rules names the one with the rules"]
         )
-    return _Load(directory).ruleset()
+    cache = cache or ListCache()
+    try:
+        return _Load(directory, cache).ruleset()
+    finally:
+        cache.turn()
 
 
 def load_sources(directory: Path) -> AddressesFile:
@@ -63,11 +71,11 @@ def sorted_messages(mistakes: list[Mistake]) -> list[str]:
 class _Load:
     """One reading of a directory; every file is read once, so that hash and rules agree."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, cache: ListCache) -> None:
         self._directory = directory
         self._mistakes: list[Mistake] = []
         self._contents: dict[str, bytes] = {}
-        self._lists = ListFiles(directory)
+        self._lists = ListFiles(directory, cache)
         self._overrides = OverrideFiles(directory)
         self._documents = {path.name: self._read(path) for path in self._paths()}
 

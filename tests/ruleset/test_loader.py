@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from riskengine.errors import RulesetError
+from riskengine.ruleset.list_cache import ListCache
 from riskengine.ruleset.loader import RULE_FILES, load_ruleset
 from riskengine.ruleset.yaml_source import DEPTH_MAX, FILE_BYTES_MAX
 
@@ -168,3 +169,14 @@ def test_the_default_rules_load() -> None:
     assert set(RULE_FILES) >= {path.name for path in DEFAULTS.glob("*.yaml")}
     assert {"trusted-crawlers", "known-bad", "login-per-address"} <= set(ruleset.rule_ids())
     assert len(ruleset.revision) == 12
+
+
+def test_lists_that_have_not_changed_are_not_read_anew(tmp_path: Path) -> None:
+    write(tmp_path, addresses="blocklists:\n  - {id: a, description: x, files: [list.txt]}\n")
+    (tmp_path / "list.txt").write_text("192.0.2.1\n")
+    cache = ListCache()
+    first, second = (load_ruleset(tmp_path, cache).list_files["list.txt"] for _ in range(2))
+    assert first is second
+    (tmp_path / "list.txt").write_text("192.0.2.2\n")
+    third = load_ruleset(tmp_path, cache).list_files["list.txt"]
+    assert [str(network) for network, _ in third] == ["192.0.2.2/32"]
