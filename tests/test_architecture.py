@@ -21,6 +21,7 @@ ORDER = [
     "normalize",
     "query",
     "ruleset",
+    "seclang",
     "inspection",
     "store",
     "behavior",
