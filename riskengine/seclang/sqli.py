@@ -28,15 +28,16 @@ def detect_sqli(value: bytes) -> Match | None:
     return Match(found.group(), (found.group(),)) if found else None
 
 
-def _options() -> re2.Options:
-    options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    options.case_sensitive = False
-    options.dot_nl = True
-    options.max_mem = _MEMORY_MAX
-    options.never_capture = True
-    options.log_errors = False
-    return options
+def options() -> re2.Options:
+    """How a grammar is compiled: bytes, either case, one search without groups."""
+    chosen = re2.Options()
+    chosen.encoding = re2.Options.Encoding.LATIN1
+    chosen.case_sensitive = False
+    chosen.dot_nl = True
+    chosen.max_mem = _MEMORY_MAX
+    chosen.never_capture = True
+    chosen.log_errors = False
+    return chosen
 
 
-_search = re2.compile("|".join(ALTERNATIVES).encode("latin-1"), _options()).search
+_search = re2.compile("|".join(ALTERNATIVES).encode("latin-1"), options()).search
