@@ -5,9 +5,15 @@ from collections.abc import Iterator
 
 from riskengine.seclang.bodies_contract import ARGUMENTS_MAX, DEPTH_MAX, BodyError, BodyValues, Pair
 
+_NAMES_MAX = 1 << 20
+
 
 class _Members(list[tuple[str, object]]):
     """The members of an object, repeated names and all: two readers may take different ones."""
+
+
+class _LongNamesError(Exception):
+    """The names add up to more than the budget."""
 
 
 def parse_json(body: bytes) -> BodyValues:
@@ -21,25 +27,22 @@ def parse_json(body: bytes) -> BodyValues:
         return _failed(body, "too_deep", f"nested more than {DEPTH_MAX} deep")
     except ValueError as error:
         return _failed(body, "malformed", str(error)[:200])
-    # Names repeat the way to each leaf: a long name above many leaves must not multiply the body.
-    budget = 8 * len(body) + 65_536
     arguments: list[Pair] = []
-    for name, value, depth in _leaves(document):
-        budget -= len(name)
-        if len(arguments) == ARGUMENTS_MAX:
-            return _cut(arguments, "too_many", f"more than {ARGUMENTS_MAX} values")
-        if depth > DEPTH_MAX:
-            return _failed(body, "too_deep", f"nested more than {DEPTH_MAX} deep")
-        if budget < 0:
-            return _cut(arguments, "too_long", "names add up to more than eight times the body")
-        arguments.append((name, value))
+    try:
+        for name, value, depth in _leaves(document, budget=8 * len(body) + _NAMES_MAX):
+            if depth > DEPTH_MAX:
+                return _failed(body, "too_deep", f"nested more than {DEPTH_MAX} deep")
+            if len(arguments) == ARGUMENTS_MAX:
+                return _cut(arguments, "too_many", f"more than {ARGUMENTS_MAX} values")
+            arguments.append((name, value))
+    except _LongNamesError:
+        return _cut(arguments, "too_long", "names add up to far more than the body")
     return BodyValues("JSON", tuple(arguments))
 
 
 def _loads(body: bytes) -> object:
-    text = body.decode("utf-8-sig", "surrogateescape")
     return json.loads(
-        text,
+        body.decode("utf-8-sig", "surrogateescape"),
         object_pairs_hook=_Members,
         parse_int=str,
         parse_float=str,
@@ -51,24 +54,34 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
-def _leaves(document: object) -> Iterator[tuple[bytes, bytes, int]]:
+def _leaves(document: object, *, budget: int) -> Iterator[tuple[bytes, bytes, int]]:
     """Name, value and depth of every leaf in order, without recursion.
 
     An empty object or array is a leaf without a value, and what lies too deep is not gone into.
+    Every leaf repeats the names above it: `budget` bytes of names are made, then _LongNamesError.
     """
-    waiting: list[tuple[bytes, object, int]] = [(b"json", document, 0)]
-    while waiting:
-        name, node, depth = waiting.pop()
-        if not isinstance(node, list) or not node or depth > DEPTH_MAX:
-            yield name, _text(node), depth
-        elif isinstance(node, _Members):
-            members = [(name + b"." + _encoded(key), inner, depth + 1) for key, inner in node]
-            waiting.extend(reversed(members))
+    levels: list[Iterator[tuple[bytes, object]]] = [iter([(b"json", document)])]
+    while levels:
+        name, node = next(levels[-1], (b"", None))
+        budget -= len(name)
+        if budget < 0:
+            raise _LongNamesError
+        if not name:
+            levels.pop()
+        elif isinstance(node, list) and node and len(levels) <= DEPTH_MAX + 1:
+            levels.append(_children(name, node))
         else:
-            elements = [
-                (b"%s.array_%d" % (name, at), inner, depth + 1) for at, inner in enumerate(node)
-            ]
-            waiting.extend(reversed(elements))
+            yield name, _text(node), len(levels) - 1
+
+
+def _children(name: bytes, node: list[object]) -> Iterator[tuple[bytes, object]]:
+    """Name and value of what stands directly in an object or array."""
+    if isinstance(node, _Members):
+        for key, inner in node:
+            yield name + b"." + _encoded(key), inner
+        return
+    for at, inner in enumerate(node):
+        yield b"%s.array_%d" % (name, at), inner
 
 
 def _text(node: object) -> bytes:

@@ -8,6 +8,7 @@ import re2
 
 from riskengine.errors import OperatorError
 from riskengine.seclang.operators_contract import Match
+from riskengine.seclang.operators_files import read_beside
 
 Find = Callable[[bytes], Match | None]
 
@@ -46,11 +47,7 @@ def phrases_in_files(argument: bytes, directory: Path) -> list[bytes]:
 def lines_of_files(argument: bytes, directory: Path) -> Iterable[bytes]:
     """All lines of the files; raises OperatorError naming the one that cannot be read."""
     for name in argument.split():
-        path = directory / name.decode("utf-8", "surrogateescape")
-        try:
-            yield from path.read_bytes().splitlines()
-        except OSError as error:
-            raise OperatorError(f"cannot read {path}: {error.strerror}") from None
+        yield from read_beside(directory, name).splitlines()
 
 
 def phrase_finder(phrases: list[bytes]) -> Find:

@@ -8,6 +8,7 @@ import msgspec
 
 from riskengine.errors import OperatorError
 from riskengine.seclang.operators_contract import Match
+from riskengine.seclang.operators_files import read_beside
 
 Schema = dict[str, Any]
 
@@ -34,9 +35,10 @@ def schema_finder(argument: bytes, directory: Path) -> Callable[[bytes], Match |
     Reads the keywords of JSON Schema 2020-12 listed in docs/signatures.md; any other one is refused
     when the rules load. An empty value matches nothing.
     """
-    path = directory / argument.decode("utf-8", "surrogateescape").strip()
-    schema = _read(path)
-    _check(schema, str(path))
+    name = argument.strip()
+    shown = name.decode("utf-8", "replace")
+    schema = _decode(read_beside(directory, name), shown)
+    _check(schema, shown)
 
     def find(value: bytes) -> Match | None:
         if not value:
@@ -50,13 +52,11 @@ def schema_finder(argument: bytes, directory: Path) -> Callable[[bytes], Match |
     return find
 
 
-def _read(path: Path) -> Schema:
+def _decode(text: bytes, where: str) -> Schema:
     try:
-        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any])
-    except OSError as error:
-        raise OperatorError(f"cannot read {path}: {error.strerror}") from None
-    except msgspec.MsgspecError as error:
-        raise OperatorError(f"{path} is not a JSON object: {error}") from None
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise OperatorError(f"{where} is not a JSON object: {error}") from None
 
 
 def _check(schema: object, where: str) -> None:
