@@ -18,6 +18,14 @@ POINTS = re.compile(r"(?:inbound_)?anomaly_score_pl[1-4]")
 Transform = Callable[[tuple[str, ...], bytes], bytes]
 
 
+VALUE_COST = 32
+"""What looking at a value costs beside its bytes."""
+
+
+class BudgetError(Exception):
+    """A request needs more work than one request may cause. Never leaves the evaluators."""
+
+
 class Found(NamedTuple):
     """One value that a condition holds for."""
 
@@ -39,7 +47,7 @@ class Fired(NamedTuple):
     """What it added to the anomaly score."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Evaluation:
     """The state of one request on its way through the rules. Mutable, short-lived."""
 
@@ -60,12 +68,23 @@ class Evaluation:
     """Rules that `ctl` has removed for this request."""
     exclusions: list[tuple[Callable[[Rule], bool], Target]] = field(default_factory=list)
     """Targets that `ctl` has removed from some rules."""
+    spent: int = 0
+    """How much work went into this request: bytes looked at, and a little for each value."""
+    budget: int = 1 << 62
+    """How much may be spent; then BudgetError is raised."""
+    _gained: int = 0
+
+    def spend(self, cost: int) -> None:
+        """Note work that was done; BudgetError when it was too much for one request."""
+        self.spent += cost
+        if self.spent > self.budget:
+            raise BudgetError
 
     def visit(self, rule: Rule) -> bool:
         """Run one rule; whether it fired. Its effects stand in the evaluation."""
         if self.removals and any(removed(rule) for removed in self.removals):
             return False
-        points = self._points()
+        self._gained = 0
         first: tuple[Found, ...] = ()
         for place, condition in enumerate(rule.conditions):
             found = self._holds(condition, rule)
@@ -73,7 +92,7 @@ class Evaluation:
                 return False
             if not place:
                 first = tuple(found)
-        fired = Fired(rule, first, self._points() - points)
+        fired = Fired(rule, first, self._gained)
         self.fired.append(fired)
         self._disrupt(fired)
         return True
@@ -105,9 +124,6 @@ class Evaluation:
             else:
                 yield from entries
 
-    def _points(self) -> int:
-        return sum(number(value) for name, value in self.tx.items() if POINTS.fullmatch(name))
-
     def _taken(self, target: Target, excluded: tuple[Target, ...]) -> list[Entry]:
         against = [other for other in excluded if other.variable == target.variable]
         return [
@@ -138,6 +154,7 @@ class Evaluation:
         found: list[Found] = []
         constant = condition.argument.constant is not None
         for entry in entries:
+            self.spend(len(entry.value) + VALUE_COST)
             for value in self._values(condition, entry.value):
                 if constant:
                     match = operator.match(value)
@@ -180,6 +197,12 @@ class Evaluation:
         else:
             change = number(value) * (1 if setvar.operation == "+" else -1)
             self.tx[name] = b"%d" % (number(self.tx.get(name, b"")) + change)
+            if POINTS.fullmatch(name):
+                self._gained += change
+        self._wrote(name)
+
+    def _wrote(self, name: str) -> None:
+        """Called after each change of TX."""
 
     def _expand(self, macro: Macro) -> bytes:
         return macro.expand(self.value_of)

@@ -13,7 +13,7 @@ from riskengine.seclang.operators_contract import Match
 from riskengine.seclang.sqli_grammar import ALTERNATIVES
 
 _MEMORY_MAX = 64 << 20
-_HINT = re.compile(
+HINT = re.compile(
     rb"['\"`;(]|--|/\*|\|\||&&|@@|\b(?:and|or|xor|union|select|having|order|group|limit|procedure"
     rb"|insert|update|delete|drop|create|alter|exec|declare|truncate|waitfor|into|like|case)\b",
     re.IGNORECASE,
@@ -22,7 +22,7 @@ _HINT = re.compile(
 
 def detect_sqli(value: bytes) -> Match | None:
     """Finds the part of `value` that is SQL where a value should be; case does not matter."""
-    if value.isalnum() or not _HINT.search(value):
+    if value.isalnum() or not HINT.search(value):
         return None
     found = _search(value)
     return Match(found.group(), (found.group(),)) if found else None

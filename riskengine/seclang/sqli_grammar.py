@@ -33,6 +33,7 @@ COMPARE = (
     rf"(?:{SYMBOL}"
     rf"|\b(?:not{G})?(?:sounds{G}like|like|rlike|regexp|between|in|is|glob)\b{S}(?:not\b)?)"
 )
+BETWEEN = rf"\b(?:not{G})?(?:r?like|regexp|or|and|xor|div|mod)\b"
 ATOM = (
     rf"(?:[-+~!(]|{G}|\bnot\b|\bbinary\b)*"
     rf"(?:{NUMBER}|{STRING}|{VARIABLE}|{CALL}[^()]*\)?|\b(?:null|true|false)\b|\\n\b)"
@@ -50,17 +51,27 @@ _CONDITIONS = [
     rf"(?:&&|\|\|){S}{ATOM}{S}\)*{S}{SYMBOL}{S}{ATOM}",
     (
         rf"{CLOSED}{S}\)*{S}{WORDS}{OPEN}(?:not\b{S})?{NAME}{S}\)*{S}"
-        rf"(?:{SYMBOL}|like\b|in{S}\(|is{G}null)"
+        rf"(?:{SYMBOL}|r?like\b|regexp\b|in{S}\(|is{G}null)"
     ),
+    (
+        rf"['\"]{S}(?:{ARITHMETIC}|{COMPARE}){S}(?:{ATOM}|{NAME}){S}\)*{S}"
+        rf"(?:{ARITHMETIC}{S}{ATOM}{S})*(?:{SYMBOL}|{LOGIC}|is{G}{ATOM}{S}{LOGIC}){S}['\"]"
+    ),
+    rf"['\"]{S}{SYMBOL}{S}(?:[-+~!][-+~!\s]*['\"]|{STRING}{S}{SYMBOL})",
+    rf"['\"]{S}sounds{G}like\b",
+    rf"{WORDS}{S}{NUMBER}{S}{SYMBOL}{S}{NAME}{S}(?:--|#|/\*|;)",
+    rf"^\w*\)+{S}(?:{ARITHMETIC}|{LOGIC}){S}{NAME}{S}(?:;|--|#)",
+    rf"^\d+{S}{ARITHMETIC}{S}\d+{S}(?:--|/\*|#)\s*$",
     rf"['\"`]{S}\)*{S}(?:&&|\|\|){OPEN}(?:not\b{S})?{NAME}{S}\)*{S}(?:{SYMBOL}|like\b)",
     rf"['\"`]{S}\)*{S}{LOGIC}{S}{VALUE}{S}(?:--|#|/\*|;)",
     rf"\d{S}\)*{S}{LOGIC}{S}{ATOM}{S}\)*{S}(?:--(?:\s|$)|#\s*$|/\*)",
     rf"{LOGIC}{OPEN}(?:not\b{S})?(?:{TIGHT_CALL}|exists{S}\(|\({S}select|@@|case{G}when)",
-    rf"^[^'\"]*'{S}(?:{SYMBOL}|{ARITHMETIC}|\|\||\b(?:r?like|regexp|or|and)\b){S}'[^'\"]*$",
+    rf"^[^'\"]*'{S}(?:{SYMBOL}|{ARITHMETIC}|\|\||{BETWEEN}){S}'[^'\"]*$",
     rf"^[^'\"]*\"{S}(?:{SYMBOL}|\|\|){S}\"[^'\"]*$",
     rf"['\"]{S}(?:\|\||\+|-|\*|{SYMBOL}){S}\(*(?:{CALL}|{S}select\b)",
     rf"['\"]{S}{SYMBOL}{S}{ATOM}{S}(?:--|#|/\*|{LOGIC})",
     rf"\b(?:case{G}when|ii?f{S}\(){S}{VALUE}{S}{COMPARE}{S}{ATOM}",
+    rf"\bcase{G}(?:when{G}(?:\w+{S}\(|binary\b)|{ATOM}{S}when\b)",
     rf"{CALL}{S}{NUMBER}{S}{SYMBOL}{S}{NUMBER}|^{S}\(\d+=\d+\)\*\d+$",
     rf"{CLOSED}{S}\)*{S}(?:between|like|rlike|regexp){G}{ATOM}{S}\)*{S}(?:{COMPARE}|and\b){S}{ATOM}",
 ]
@@ -68,6 +79,8 @@ _CONDITIONS = [
 _CUTS = [
     rf"^[^'\"]*['\"`]{S}\)*{S};?{S}(?:--[\s+-]*|#\s*|/\*\s*)$",
     rf"\){S};?{S}(?:--[\s+-]*|/\*\s*)$",
+    r"--.*\bsp_password\b",
+    rf"\d{S}\){S}from{G}{NAME}{G}where{G}{NAME}{S}{SYMBOL}",
 ]
 # Another query glued to it: `union select`, or one in brackets.
 _QUERIES = [
@@ -75,6 +88,8 @@ _QUERIES = [
         rf"(?:\b|[\d_])union(?:{G}|[(]|\b(?:all|distinct|distinctrow)\b)+select"
         rf"(?:{G}|[(])*(?:(?:all|distinct|top{G}\d+)\b{S})?(?:{COLUMN}|$)"
     ),
+    rf"\bunion{G}(?:all{G})?\d+(?:{S},{S}\d+)+",
+    rf"(?:--|#)[^\n]*\n{S}union\b",
     rf"\({S}{SELECT}",
     rf"^[\s('\"\d;)-]*{SELECT}.*\bfrom\b",
     (
@@ -107,13 +122,13 @@ _CLAUSES = [
         rf"(?:{CLOSED}{G}|['\")]){S}\)*{S}(?:order|group){G}by{G}(?:\d+|{NAME}|\()"
         rf"(?:{S},{S}\d+)*{S}\)*{S}(?:asc\b|desc\b|{END}|having\b)"
     ),
-    rf"['\"]{S}\)*{S}(?:order|group){G}by\b",
+    rf"(?:['\"]|\(\d+\)){S}\)*{S}(?:order|group){G}by\b",
     (
         rf"{CLOSED}{S}\)*{G}limit{G}\d+(?:{S}(?:,|offset){S}\d+)?{S}"
         r"(?:--|#|/\*|;|into\b|procedure\b|union\b)"
     ),
     rf"\bprocedure{G}analyse{S}\(",
-    rf"\bhaving{S}{ATOM}{S}(?:{COMPARE}|{LOGIC}|{END})",
+    rf"\bhaving{S}{ATOM}{S}(?:{COMPARE}|{LOGIC}|for{G}update|{END})",
 ]
 # Calls and names that no value needs: `sleep(5)`, `@@version`.
 _CALLS = [

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from riskengine.percent import to_bytes
 from riskengine.request import Request
@@ -12,6 +13,8 @@ from riskengine.seclang.bodies_form import form_arguments
 from riskengine.seclang.cookies import parse_cookies
 from riskengine.seclang.targets import MULTIPART_FLAGS
 
+
+_SLASH = re.compile(rb"[/\\]")
 
 
 class Entry(NamedTuple):
@@ -25,13 +28,16 @@ class Entry(NamedTuple):
 
 
 Entries = list[Entry]
-Pairs = Iterable[tuple[bytes, bytes]]
+Pairs = tuple[tuple[bytes, bytes], ...]
 
 
 class Transaction:
     """What rules can ask about one request. Phase 1 does not see the body."""
 
-    __slots__ = ("_body", "_entries", "_forced_body", "_processor", "request", "with_body")
+    __slots__ = (
+        "_body", "_cookies", "_entries", "_forced_body", "_processor", "_query", "request",
+        "with_body",
+    )  # fmt: skip
 
     def __init__(self, request: Request) -> None:
         self.request = request
@@ -40,6 +46,8 @@ class Transaction:
         self._processor = processor_for(to_bytes(self._header("content-type")))
         self._forced_body = False
         self._body: BodyValues = EMPTY
+        self._query: Pairs | None = None
+        self._cookies: Pairs | None = None
 
     @property
     def processor(self) -> str:
@@ -65,6 +73,29 @@ class Transaction:
             content_type = to_bytes(self._header("content-type"))
             self._body = parse_body(self._processor, content_type, self.request.body)
 
+    @property
+    def cookies(self) -> Pairs:
+        """Names and values of the cookies."""
+        if self._cookies is None:
+            texts = [value for name, value in self.request.headers if name == "cookie"]
+            self._cookies = tuple(
+                pair for text in texts for pair in parse_cookies(header_bytes(text))
+            )
+        return self._cookies
+
+    @property
+    def query_arguments(self) -> Pairs:
+        """Names and values of the query."""
+        if self._query is None:
+            query = self.request.query
+            self._query = form_arguments(to_bytes(query))[0] if query else ()
+        return self._query
+
+    @property
+    def body_arguments(self) -> Pairs:
+        """Names and values of the body; none in phase 1."""
+        return self._body.arguments
+
     def entries(self, variable: str) -> Entries:
         """All values of a variable that speaks of the request; empty for TX and MATCHED_..."""
         known = self._entries.get(variable)
@@ -78,7 +109,7 @@ class Transaction:
 
     def _headers(self) -> Entries:
         return [
-            Entry(name, f"REQUEST_HEADERS:{name}", to_bytes(value))
+            Entry(name, f"REQUEST_HEADERS:{name}", header_bytes(value))
             for name, value in self.request.headers
         ]
 
@@ -88,26 +119,19 @@ class Transaction:
             for name, _ in self.request.headers
         ]
 
-    def _cookie_pairs(self) -> list[tuple[bytes, bytes]]:
-        pairs: list[tuple[bytes, bytes]] = []
-        for name, value in self.request.headers:
-            if name == "cookie":
-                pairs += parse_cookies(to_bytes(value))
-        return pairs
-
-    def _get_pairs(self) -> Pairs:
-        return form_arguments(to_bytes(self.request.query))[0] if self.request.query else ()
-
-    def _post_pairs(self) -> Pairs:
-        return self._body.arguments
 
     def _args_size(self) -> bytes:
-        pairs = (*self._get_pairs(), *self._post_pairs())
+        pairs = (*self.query_arguments, *self.body_arguments)
         return b"%d" % sum(len(name) + len(value) for name, value in pairs)
 
     def _uri(self) -> bytes:
         query = self.request.query
         return to_bytes(f"{self.request.path}?{query}" if query else self.request.path)
+
+    def _filename(self) -> bytes:
+        """The path, decoded once: what ModSecurity 3 and Apache show."""
+        path = to_bytes(self.request.path)
+        return unquote_to_bytes(path) if b"%" in path else path
 
     def _protocol(self) -> bytes:
         version = self.request.http_version or "HTTP/1.1"
@@ -123,6 +147,18 @@ class Transaction:
         return [Entry("", "REQUEST_BODY", self.request.body)]
 
 
+def header_bytes(value: str) -> bytes:
+    """The bytes of a header. Gateways that decode them as Latin-1 are recognised by the outcome."""
+    if value.isascii():
+        return value.encode()
+    try:
+        data = value.encode("latin-1")
+        data.decode()
+    except UnicodeError:
+        return to_bytes(value)
+    return data
+
+
 def _pairs(variable: str, pairs: Pairs) -> Entries:
     entries = []
     for name, value in pairs:
@@ -132,7 +168,7 @@ def _pairs(variable: str, pairs: Pairs) -> Entries:
 
 
 def _names(variable: str, pairs: Pairs) -> Entries:
-    return _pairs(variable, [(name, name) for name, _ in pairs])
+    return _pairs(variable, tuple((name, name) for name, _ in pairs))
 
 
 Maker = Callable[[Transaction], Entries]
@@ -170,13 +206,13 @@ _OF_THE_BODY = frozenset(
 )  # fmt: skip
 
 _MAKERS: Mapping[str, Maker] = {
-    "ARGS": lambda t: _pairs("ARGS", (*t._get_pairs(), *t._post_pairs())),
+    "ARGS": lambda t: _pairs("ARGS", (*t.query_arguments, *t.body_arguments)),
     "ARGS_COMBINED_SIZE": _single("ARGS_COMBINED_SIZE", Transaction._args_size),
-    "ARGS_GET": lambda t: _pairs("ARGS_GET", t._get_pairs()),
-    "ARGS_GET_NAMES": lambda t: _names("ARGS_GET_NAMES", t._get_pairs()),
-    "ARGS_NAMES": lambda t: _names("ARGS_NAMES", (*t._get_pairs(), *t._post_pairs())),
-    "ARGS_POST": lambda t: _pairs("ARGS_POST", t._post_pairs()),
-    "ARGS_POST_NAMES": lambda t: _names("ARGS_POST_NAMES", t._post_pairs()),
+    "ARGS_GET": lambda t: _pairs("ARGS_GET", t.query_arguments),
+    "ARGS_GET_NAMES": lambda t: _names("ARGS_GET_NAMES", t.query_arguments),
+    "ARGS_NAMES": lambda t: _names("ARGS_NAMES", (*t.query_arguments, *t.body_arguments)),
+    "ARGS_POST": lambda t: _pairs("ARGS_POST", t.body_arguments),
+    "ARGS_POST_NAMES": lambda t: _names("ARGS_POST_NAMES", t.body_arguments),
     "FILES": lambda t: _pairs("FILES", t._body.files),
     "FILES_COMBINED_SIZE": _single(
         "FILES_COMBINED_SIZE", lambda t: b"%d" % sum(t._body.file_sizes)
@@ -195,12 +231,12 @@ _MAKERS: Mapping[str, Maker] = {
     "REQBODY_ERROR_MSG": _single("REQBODY_ERROR_MSG", lambda t: t._body.detail),
     "REQBODY_PROCESSOR": _single("REQBODY_PROCESSOR", lambda t: t.processor),
     "REQUEST_BASENAME": _single(
-        "REQUEST_BASENAME", lambda t: re.split(r"[/\\]", t.request.path)[-1]
+        "REQUEST_BASENAME", lambda t: _SLASH.split(t._filename())[-1]
     ),
     "REQUEST_BODY": Transaction._raw_body,
     "REQUEST_BODY_LENGTH": _single("REQUEST_BODY_LENGTH", lambda t: b"%d" % t.request.body_size),
-    "REQUEST_COOKIES": lambda t: _pairs("REQUEST_COOKIES", t._cookie_pairs()),
-    "REQUEST_COOKIES_NAMES": lambda t: _names("REQUEST_COOKIES_NAMES", t._cookie_pairs()),
+    "REQUEST_COOKIES": lambda t: _pairs("REQUEST_COOKIES", t.cookies),
+    "REQUEST_COOKIES_NAMES": lambda t: _names("REQUEST_COOKIES_NAMES", t.cookies),
     "REQUEST_FILENAME": _single("REQUEST_FILENAME", Transaction._filename),
     "REQUEST_HEADERS": Transaction._headers,
     "REQUEST_HEADERS_NAMES": Transaction._header_names,

@@ -12,12 +12,12 @@ from riskengine.seclang.operators_contract import Match
 from riskengine.seclang.sqli import options
 from riskengine.seclang.xss_grammar import ALTERNATIVES
 
-_HINT = re.compile(rb"[<=:({]")
+HINT = re.compile(rb"[<=:({]")
 
 
 def detect_xss(value: bytes) -> Match | None:
     """Finds the part of `value` that a browser would run; case does not matter."""
-    if value.isalnum() or not _HINT.search(value):
+    if value.isalnum() or not HINT.search(value):
         return None
     found = _search(value)
     return Match(found.group(), (found.group(),)) if found else None

@@ -74,6 +74,8 @@ ALTERNATIVES = [
         r"[\"'`]\s*[)}\]]*\s*[-;,+*/|&^]+\s*(?:alert|confirm|prompt|eval|settimeout|setinterval|fetch"
         r"|import|function|document\.\w+|window\.\w+|location\.?\w*)\s*[(`=\[]"
     ),
+    # What Netscape ran inside an attribute's value.
+    r"&\{[^}]*(?:\(|document\b|window\b)",
     r"\bexpression\s*\(\s*(?:alert|eval|document|window|this|parse|function)",
     r"\{\{.*(?:constructor|__proto__|prototype|\$eval|\$on)\b",
 ]
