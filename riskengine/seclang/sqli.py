@@ -15,7 +15,8 @@ from riskengine.seclang.sqli_grammar import ALTERNATIVES
 _MEMORY_MAX = 64 << 20
 HINT = re.compile(
     rb"['\"`;(]|--|/\*|\|\||&&|@@|\b(?:and|or|xor|union|select|having|order|group|limit|procedure"
-    rb"|insert|update|delete|drop|create|alter|exec|declare|truncate|waitfor|into|like|case)\b",
+    rb"|insert|update|delete|drop|create|alter|exec|declare|truncate|waitfor|into|like|case|from|where"
+    rb"|sys\w+|information_schema|mysql|pg_catalog|sqlite_master|rlike|regexp)\b",
     re.IGNORECASE,
 )
 

@@ -55,7 +55,7 @@ _CONDITIONS = [
     ),
     (
         rf"['\"]{S}(?:{ARITHMETIC}|{COMPARE}){S}(?:{ATOM}|{NAME}){S}\)*{S}"
-        rf"(?:{ARITHMETIC}{S}{ATOM}{S})*(?:{SYMBOL}|{LOGIC}|is{G}{ATOM}{S}{LOGIC}){S}['\"]"
+        rf"(?:{ARITHMETIC}?{S}{ATOM}{S}\)*{S})*(?:{SYMBOL}|{LOGIC}|is{G}{ATOM}{S}{LOGIC}){S}['\"]"
     ),
     rf"['\"]{S}{SYMBOL}{S}(?:[-+~!][-+~!\s]*['\"]|{STRING}{S}{SYMBOL})",
     rf"['\"]{S}sounds{G}like\b",
