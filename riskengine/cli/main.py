@@ -17,6 +17,7 @@ COMMANDS = {
     "schema": "riskengine.cli.check:schema",
     "replay": "riskengine.cli.replay:replay",
     "explain": "riskengine.cli.explain:explain",
+    "signatures": "riskengine.cli.signatures:signatures",
     "train": "riskengine.cli.train:train",
     "models": "riskengine.cli.models:models",
     "simulate": "riskengine.cli.simulate:simulate",
