@@ -22,7 +22,7 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 _ESCAPES = {rb"\s": rb"[\s\x0b]", rb"\S": rb"[^\s\x0b]", rb"\h": rb"[ \t]", rb"\Z": rb"\n?\z"}
-_SET_ESCAPE = re.compile(rb"\\.", re.DOTALL)
+_SET_ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|.)", re.DOTALL)
 _SET_ESCAPES = {rb"\s": rb"\s\x0b", rb"\h": rb" \t", rb"\b": rb"\x08", rb"\e": rb"\x1b"}
 _REFUSED = [
     (re.compile(rb"\(\?<?[=!]"), "look-around"),
@@ -43,7 +43,7 @@ def to_re2(pattern: bytes) -> bytes:
 def _translated(token: re.Match[bytes]) -> bytes:
     text = token[0]
     if token["set"]:
-        return _SET_ESCAPE.sub(lambda escape: _SET_ESCAPES.get(escape[0], escape[0]), text)
+        return _SET_ESCAPE.sub(_in_set, text)
     if token["quantifier"]:
         return text[:-1] if len(text) > 1 and text.endswith(b"+") else text
     if token["group"] or token["escape"]:
@@ -51,6 +51,12 @@ def _translated(token: re.Match[bytes]) -> bytes:
     if text == b"(?>":
         return b"(?:"
     return _ESCAPES.get(text, text)
+
+
+def _in_set(escape: re.Match[bytes]) -> bytes:
+    if escape[1]:  # octal: there are no back-references in a set
+        return rb"\x%02x" % (int(escape[1], 8) & 0xFF)
+    return _SET_ESCAPES.get(escape[0], escape[0])
 
 
 def _refuse(token: re.Match[bytes]) -> None:
