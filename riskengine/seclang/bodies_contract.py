@@ -8,7 +8,7 @@ DEPTH_MAX = 256
 """Deepest nesting of JSON and XML that is read; one more is `too_deep`."""
 
 BodyError = Literal["", "malformed", "too_many", "too_deep", "too_long", "entities", "encoding"]
-"""Why a body could not be read to its end. docs/signatures.md explains each."""
+"""Why a body could not be read to its end. docs/seclang.md explains each."""
 
 Pair = tuple[bytes, bytes]
 

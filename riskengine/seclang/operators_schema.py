@@ -21,18 +21,19 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "object": (dict,),
     "string": (str,),
 }
-_KNOWN = {
+KEYWORDS = {
     *("$id", "$schema", "additionalProperties", "const", "description", "enum", "items"),
     *("maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "properties"),
     *("required", "title", "type"),
 }
+"""Keywords of JSON Schema that are read."""
 _DEPTH_MAX = 64
 
 
 def schema_finder(argument: bytes, directory: Path) -> Callable[[bytes], Match | None]:
     """Finds a text that is not JSON, or breaks the schema in the file named by `argument`.
 
-    Reads the keywords of JSON Schema 2020-12 listed in docs/signatures.md; any other one is refused
+    Reads the keywords of JSON Schema 2020-12 listed in docs/seclang.md; any other one is refused
     when the rules load. An empty value matches nothing.
     """
     name = argument.strip()
@@ -64,7 +65,7 @@ def _check(schema: object, where: str) -> None:
         return
     if not isinstance(schema, dict):
         raise OperatorError(f"{where}: a schema is an object, true or false")
-    unknown = sorted(schema.keys() - _KNOWN)
+    unknown = sorted(schema.keys() - KEYWORDS)
     if unknown:
         raise OperatorError(f"{where}: the keyword {unknown[0]!r} is not supported")
     for name, inner in schema.get("properties", {}).items():
