@@ -47,7 +47,7 @@ _CSS = (
 ALTERNATIVES = [
     # Tags that run something, load something, or change how the rest is read.
     rf"<(?:\w+:)?{_EVIL_TAG}(?:{_GAP}|[>:]|$)",
-    r"</(?:script|style|title|textarea|noscript|xmp|iframe)\b",
+    r"</(?:script|style|title|textarea|noscript|xmp|iframe|body|html)\b",
     r"<(?:!entity|!doctype[\s>]|!element|!\[cdata|\?(?:xml|import)|!--\[if|%\s)",
     # An attribute that is an event, a script address or a style that runs something.
     rf"<[a-z!/?][^>]*?(?:{_GAP}|[\"'`])(?:{_EVENT}|fscommand|seeksegmenttime)[^\s<>=]*{_VALUE}",
