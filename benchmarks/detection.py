@@ -40,7 +40,7 @@ ATTACKS = range(930_000, 945_000)
 HEADERS = (("host", "www.example.com"), ("user-agent", "Mozilla/5.0"), ("accept", "*/*"))
 
 LEFT_OUT = r"""
-SecRuleRemoveById 920420 920450 920340 920640 920470
+SecRuleRemoveById 920250 920420 920450 920340 920640 920470
 SecRuleRemoveById 932130 933135 942190 941170 941210
 SecRuleUpdateTargetById 932235 "!ARGS:tiba"
 SecRule REQUEST_FILENAME "@endsWith /config.json" \
