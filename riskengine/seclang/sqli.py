@@ -23,7 +23,7 @@ HINT = re.compile(
 
 def detect_sqli(value: bytes) -> Match | None:
     """Finds the part of `value` that is SQL where a value should be; case does not matter."""
-    if value.isalnum() or not HINT.search(value):
+    if value.isalnum() or not _hinted(value):
         return None
     found = _search(value)
     return Match(found.group(), (found.group(),)) if found else None
@@ -41,4 +41,5 @@ def options() -> re2.Options:
     return chosen
 
 
+_hinted = re2.compile(HINT.pattern, options()).search
 _search = re2.compile("|".join(ALTERNATIVES).encode("latin-1"), options()).search
