@@ -141,6 +141,7 @@ BODIES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BODIES)
 def test_body_takes_bounded_time_and_memory(name: str) -> None:
     processor, content_type, body = BODIES[name]
