@@ -25,6 +25,7 @@ def build(program: Program, compile_all: Compile) -> FastRules:
     places = {expression: place for place, expression in enumerate(expressions)}
     bits = dict.fromkeys(compiled.ids, 0)
     scanned: set[int] = set()
+    inexact: set[int] = set()
     of_empty = 0
     for one in analysis.answerable:
         place = places[one.expressions] if one.expressions is not None else -1
@@ -32,11 +33,15 @@ def build(program: Program, compile_all: Compile) -> FastRules:
             continue
         bits[place] |= one.bit
         scanned.add(one.bit)
+        if place in compiled.inexact:
+            inexact.add(one.bit)
         operator = one.condition.operator
         if operator is not None and operator.match(b"") is not None:
             of_empty |= one.bit
     scanner = Scanner(compiled, bits, of_empty)
-    held = HeldConditions(analysis.answerable, scanner, frozenset(scanned))
+    held = HeldConditions(
+        analysis.answerable, scanner, frozenset(scanned), frozenset(inexact)
+    )
     return FastRules(program, analysis, held)
 
 

@@ -9,6 +9,10 @@ from riskengine.seclang.specialize import Program, uncertain_names
 
 _SHAPE = frozenset({"REQUEST_HEADERS_NAMES", "REQUEST_METHOD", "REQUEST_PROTOCOL"})
 _COMMON = frozenset({"REQUEST_METHOD", "REQUEST_PROTOCOL", "REQBODY_PROCESSOR"})
+_QUIET = frozenset(
+    {"ruleremovebyid", "ruleremovebytag", "ruleremovebymsg", "ruleremovetargetbyid",
+     "ruleremovetargetbytag", "ruleremovetargetbymsg", "forcerequestbodyvariable"}
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Analysis:
     """Places of rules that depend on TX alone: their outcome is known until TX changes."""
     shape: int
     """Places of rules that depend on method, protocol and header names alone."""
+    quiet: int
+    """Places of rules that do no more than change what other rules look at."""
     watched_names: frozenset[str]
     watched_beginnings: tuple[str, ...]
 
@@ -72,7 +78,8 @@ def analyze(program: Program) -> Analysis:
         else:
             on_change |= 1 << place
             written, begun = uncertain_names(rule)
-            names |= written | _read_names(rule)
+            # What a rule captures it reads itself, and only that.
+            names |= {name for name in written if not name.isdigit()} | _read_names(rule)
             beginnings += [*begun, *_read_beginnings(rule)]
     return Analysis(
         tuple(answerable),
@@ -80,6 +87,7 @@ def analyze(program: Program) -> Analysis:
         always,
         on_change,
         shape,
+        sum(1 << place for place, rule in enumerate(program.rules) if _is_quiet(rule)),
         frozenset(names),
         tuple(beginnings),
     )
@@ -95,11 +103,6 @@ def is_answerable(condition: Condition) -> bool:
     )
 
 
-def is_assumed(one: Answerable) -> bool:
-    """Whether the condition holds for so many values that it is taken to hold for all."""
-    return not one.condition.negated and is_ordinary(one.condition)
-
-
 def _expressions(condition: Condition) -> Expressions | None:
     return None if is_ordinary(condition) else expressions_of(condition)
 
@@ -112,6 +115,16 @@ def _commonness(answerable: Answerable) -> int:
     """Larger for conditions that hold for most requests: method, protocol, `.*`."""
     variables = {target.variable for target in answerable.condition.targets}
     return (variables <= _COMMON) * 2 + is_ordinary(answerable.condition)
+
+
+def _is_quiet(rule: Rule) -> bool:
+    return (
+        not rule.recorded
+        and rule.disruption == "pass"
+        and not rule.skip_after
+        and all(not condition.setvars for condition in rule.conditions)
+        and all(ctl.kind in _QUIET for condition in rule.conditions for ctl in condition.ctls)
+    )
 
 
 def _reads_request(condition: Condition) -> bool:
@@ -154,7 +167,8 @@ def _beginning(target: Target) -> list[str]:
 def _has_shape(rule: Rule, rules: Sequence[Rule]) -> bool:
     """Whether method, protocol and header names decide it, with TX variables all its own."""
     variables = [target for c in rule.conditions for target in c.targets]
-    if not variables or any(condition.ctls for condition in rule.conditions):
+    asks = any(map(_is_of_request, variables))
+    if not asks or any(condition.ctls for condition in rule.conditions):
         return False
     for target in variables:
         if target.variable == "TX" and not _is_own(target, rule, rules):

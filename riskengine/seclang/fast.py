@@ -25,6 +25,7 @@ class FastRules:
         self._jumps = program.jumps
         self._second = (1 << program.second_phase) - 1
         self._held = held
+        self._quiet = analysis.quiet
         self._candidates = Candidates(program, analysis)
         self._watch = _Watch(analysis.watched_names, analysis.watched_beginnings)
         self._on_change = self._candidates.on_change
@@ -50,14 +51,16 @@ class FastRules:
         transaction = evaluation.transaction
         held = self._held.before_body(transaction, evaluation)
         candidates = self._candidates.of(held, transaction)
-        self._visit(evaluation, candidates & self._second, self._second)
+        if candidates & ~self._quiet or transaction.request.body:
+            self._visit(evaluation, candidates & self._second, self._second)
         if evaluation.over:
             return
         evaluation.phase_over = False
         transaction.receive_body()
         held |= self._held.of_body(transaction, evaluation)
         candidates = self._candidates.of(held, transaction)
-        self._visit(evaluation, candidates & ~self._second, ~self._second)
+        if candidates & ~self._quiet or evaluation.changed:
+            self._visit(evaluation, candidates & ~self._second, ~self._second)
 
     def _visit(self, evaluation: "FastEvaluation", waiting: int, phase: int) -> None:
         """Run the waiting rules in order, and those that wake up because TX changes."""

@@ -3,7 +3,7 @@
 import re2
 
 from riskengine.percent import to_bytes
-from riskengine.seclang.conditions import Answerable, is_assumed
+from riskengine.seclang.conditions import Answerable
 from riskengine.seclang.evaluation import VALUE_COST, Evaluation
 from riskengine.seclang.rules import Target
 from riskengine.seclang.scanner import Scanner
@@ -33,12 +33,16 @@ class HeldConditions:
     """Answers, for one program, which conditions hold. Remembers answers for short values."""
 
     def __init__(
-        self, answerable: tuple[Answerable, ...], scanner: Scanner, scanned: frozenset[int]
+        self,
+        answerable: tuple[Answerable, ...],
+        scanner: Scanner,
+        scanned: frozenset[int],
+        inexact: frozenset[int],
     ) -> None:
-        """`scanned` are the bits that the scanner answers, exactly where they are negated."""
+        """`scanned` are bits whose patterns the scanner knows, `inexact` those to be confirmed."""
         self._scanner = scanner
         nodes = Nodes()
-        source = _Source(answerable, scanned, nodes)
+        source = _Source(answerable, scanned, inexact, nodes)
         self._query_names = source.of("ARGS_NAMES", "ARGS_GET_NAMES")
         self._query_values = source.of("ARGS", "ARGS_GET")
         self._body_names = source.of("ARGS_NAMES", "ARGS_POST_NAMES")
@@ -105,14 +109,19 @@ class HeldConditions:
         """The bits that hold for `value`, and what finding that out costs."""
         view = node.view(value)
         held, cost = 0, 0
-        if view.positive or view.negative:
+        if view.positive or view.negative or view.confirmed:
             found = self._scanner.bits_in(value)
             held = found & view.positive | ~found & view.negative
             cost = len(value) + VALUE_COST
+            for demand in view.confirmed:
+                if found & demand.bit and demand.match is not None:
+                    cost += len(value)
+                    if demand.match(value) is not None:
+                        held |= demand.bit
         for demand in view.direct:
             if demand.match is not None and (demand.match(value) is None) is demand.negated:
                 held |= demand.bit
-                cost += len(value)
+            cost += len(value)
         for transform, child in view.children:
             deeper, more = self._look(child, transform(value))
             held |= deeper
@@ -204,10 +213,15 @@ class _Source:
     """Finds the conditions that look at values of some variables."""
 
     def __init__(
-        self, answerable: tuple[Answerable, ...], scanned: frozenset[int], nodes: Nodes
+        self,
+        answerable: tuple[Answerable, ...],
+        scanned: frozenset[int],
+        inexact: frozenset[int],
+        nodes: Nodes,
     ) -> None:
         self._answerable = answerable
         self._scanned = scanned
+        self._inexact = inexact
         self._nodes = nodes
 
     def of(self, *variables: str) -> _Values:
@@ -239,12 +253,11 @@ class _Source:
         chains = [condition.transforms]
         if condition.multi_match:
             chains = [condition.transforms[:end] for end in range(len(condition.transforms) + 1)]
-        if one.bit in self._scanned:
-            return [Demand(chain, one.bit, True, condition.negated) for chain in chains]
-        if one.expressions is None and is_assumed(one):
-            return [Demand(chain, one.bit, True, True) for chain in chains]
         match = condition.operator.match if condition.operator is not None else None
-        return [Demand(chain, one.bit, False, condition.negated, match) for chain in chains]
+        scanned = one.bit in self._scanned
+        if scanned and one.bit not in self._inexact:
+            match = None
+        return [Demand(chain, one.bit, scanned, condition.negated, match) for chain in chains]
 
 
 def _concerns(target: Target, key: str, one: Answerable) -> bool:

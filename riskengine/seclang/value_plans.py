@@ -22,9 +22,10 @@ class Demand(NamedTuple):
     bit: int
     """The condition's bit."""
     scanned: bool
-    """Whether the scan answers it; `match` does otherwise."""
+    """Whether the scan knows its pattern."""
     negated: bool
     match: Callable[[bytes], Match | None] | None = None
+    """Asked where the scan alone cannot tell; None where it can."""
 
 
 class View(NamedTuple):
@@ -34,6 +35,8 @@ class View(NamedTuple):
     """Conditions that hold when their pattern is found."""
     negative: int
     """Conditions that hold when it is not."""
+    confirmed: tuple[Demand, ...]
+    """Conditions that may hold when their pattern is found: the operator is asked then."""
     direct: tuple[Demand, ...]
     children: tuple[tuple[Transform, "Node"], ...]
 
@@ -59,6 +62,7 @@ class Node:
     def _viewed(self, kinds: frozenset[int]) -> View:
         positive = negative = 0
         direct: list[Demand] = []
+        confirmed: list[Demand] = []
         behind: dict[str, list[Demand]] = {}
         for demand in self._demands:
             chain = simplified(demand.chain, kinds)
@@ -66,6 +70,8 @@ class Node:
                 behind.setdefault(chain[0], []).append(demand._replace(chain=chain[1:]))
             elif not demand.scanned:
                 direct.append(demand)
+            elif demand.match is not None:
+                confirmed.append(demand)
             elif demand.negated:
                 negative |= demand.bit
             else:
@@ -73,7 +79,7 @@ class Node:
         children = tuple(
             (TRANSFORMS[step], self._family.node(demands)) for step, demands in behind.items()
         )
-        return View(positive, negative, tuple(direct), children)
+        return View(positive, negative, tuple(confirmed), tuple(direct), children)
 
 
 class Nodes:
