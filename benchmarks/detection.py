@@ -75,7 +75,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the public data")
-    parser.add_argument("--most", type=int, default=2_500, help="payloads or requests of one class")
+    parser.add_argument("--most", type=int, default=2_500, help="payloads of one class")
     parser.add_argument("--json", action="store_true", help="print for programs")
     options = parser.parse_args()
     rules = default_rules(options.data / "crs" / "ruleset")
@@ -85,7 +85,7 @@ def main() -> None:
         for kind, values in payloads(options.data / "attack_payloads", options.most).items()
     }
     stopped = {
-        name: mistakes(rules, requests[: options.most])
+        name: mistakes(rules, requests)
         for name, requests in good_requests(options.data / "requests").items()
     }
     if options.json:
