@@ -19,11 +19,13 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
+
+import msgspec
 
 from riskengine.request import Request, make_request
 from riskengine.seclang.building import build
@@ -242,7 +244,7 @@ def _browsed(line: dict[str, Any]) -> Request:
 
 
 def _plain(results: dict[str, Recall] | dict[str, Mistakes]) -> dict[str, dict[str, Any]]:
-    return {name: asdict(result) for name, result in results.items()}
+    return {name: msgspec.to_builtins(result) for name, result in results.items()}
 
 
 def _show(found: dict[str, Recall], stopped: dict[str, Mistakes]) -> None:
