@@ -21,10 +21,13 @@ from riskengine.inspection import Batch, Inspection
 from riskengine.outcome import Outcome
 from riskengine.request import Request
 from riskengine.ruleset.ruleset import Ruleset
+from riskengine.seclang.pattern_cache import PatternCache, default_directory
 from riskengine.stages.addresses import AddressesStage
 from riskengine.stages.behavior import BehaviorStage
 from riskengine.stages.parameters import ParametersStage
 from riskengine.stages.rate_limits import RateLimitsStage
+from riskengine.stages.signature_sets import CompiledSet
+from riskengine.stages.signatures import SignaturesStage
 from riskengine.store.counters import Counters
 from riskengine.store.memory import MemoryCounters
 
@@ -97,6 +100,7 @@ class Engine:
         share: float = 1.0,
         default_budget_s: float = 0.05,
         max_budget_s: float = 1.0,
+        patterns: PatternCache | None = None,
         in_flight: int = 1,
         gather_s: float = 0.005,
     ) -> None:
@@ -117,6 +121,7 @@ class Engine:
         self._share = share
         self._default_budget_s = default_budget_s
         self._max_budget_s = max_budget_s
+        self._patterns = patterns or PatternCache(default_directory())
         self._profiles = ProfileTable(
             maximum=ruleset.behavior.profiles.max, idle_s=ruleset.behavior.profiles.idle
         )
@@ -200,6 +205,7 @@ class Engine:
         stages: list[Stage] = [
             AddressesStage(rules.addresses),
             ParametersStage(rules.parameters, rules.routes),
+            SignaturesStage(rules.signatures, self._compiled_sets(rules)),
             RateLimitsStage(
                 rules.limits,
                 self._counters,
@@ -213,6 +219,14 @@ class Engine:
             [self._around_stage(stage) for stage in stages], on_failure=self._note_failure
         )
         return _Active(loaded, funnel, loaded.model.version if loaded.model else "")
+
+    def _compiled_sets(self, rules: Ruleset) -> list[CompiledSet]:
+        """The signature sets that are on; seconds where their patterns are not in the cache."""
+        return [
+            CompiledSet(one, rules.signatures.exclusions, rules.directory, self._patterns)
+            for one in rules.signatures.sets
+            if one.mode != "disabled"
+        ]
 
     async def _decide(self, work: Work) -> list[Decision]:
         started = self._clock.monotonic()
@@ -278,7 +292,7 @@ class Engine:
 
 _NO_HIT = RuleHit("", "", Verdict.ALLOW, "ok")
 _NOTHING: frozenset[str] = frozenset()
-_SHED = frozenset({"behavior"})
+_SHED = frozenset({"behavior", "signatures"})
 
 
 def _unique_ids() -> Callable[[], str]:

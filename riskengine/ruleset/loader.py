@@ -15,12 +15,14 @@ from riskengine.ruleset.list_files import ListFiles
 from riskengine.ruleset.parameters import ParametersFile
 from riskengine.ruleset.routes import RouteTable
 from riskengine.ruleset.ruleset import Ruleset
+from riskengine.ruleset.signatures import SignaturesFile
 from riskengine.ruleset.validation import AnyEntry, validate
 from riskengine.ruleset.yaml_source import Document, Mistake, read_document
 
 RULE_FILES: Mapping[str, type[Entry]] = {
     "addresses.yaml": AddressesFile,
     "parameters.yaml": ParametersFile,
+    "signatures.yaml": SignaturesFile,
     "limits.yaml": LimitsFile,
     "behavior.yaml": BehaviorFile,
 }
@@ -54,6 +56,7 @@ class _Load:
     def ruleset(self) -> Ruleset:
         addresses = self._entry("addresses.yaml", AddressesFile)
         parameters = self._entry("parameters.yaml", ParametersFile)
+        signatures = self._entry("signatures.yaml", SignaturesFile)
         limits = self._entry("limits.yaml", LimitsFile)
         behavior = self._entry("behavior.yaml", BehaviorFile)
         if "addresses.yaml" in self._documents:
@@ -64,6 +67,7 @@ class _Load:
         return Ruleset(
             addresses=self._lists.fill(addresses),
             parameters=parameters,
+            signatures=signatures,
             limits=limits,
             behavior=behavior,
             routes=RouteTable(parameters.routes),

@@ -1,7 +1,7 @@
 """All rules of one directory, checked and frozen."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from riskengine.ruleset.addresses import AddressesFile
@@ -9,6 +9,7 @@ from riskengine.ruleset.behavior import BehaviorFile
 from riskengine.ruleset.limits import LimitsFile
 from riskengine.ruleset.parameters import ParametersFile
 from riskengine.ruleset.routes import RouteTable
+from riskengine.ruleset.signatures import SignaturesFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Ruleset:
     revision: str
     """Hash of the content of all files, lists included: equal rules have equal revisions."""
     directory: Path
+    signatures: SignaturesFile = field(default_factory=SignaturesFile)
 
     def rule_ids(self) -> Iterator[str]:
         """Ids of all rules, in the order of the funnel."""
@@ -32,6 +34,7 @@ class Ruleset:
             *self.addresses.blocklists,
             *self.parameters.checks,
             *self.parameters.routes,
+            *self.signatures.sets,
             *self.limits.limits,
             *self.behavior.thresholds,
         )

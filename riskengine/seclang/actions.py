@@ -43,7 +43,9 @@ IDLE = frozenset(
 PERSISTENT = frozenset({"initcol", "expirevar", "setsid", "setuid", "setrsc"})
 """Actions on collections that outlive a request."""
 
-_REMOVE_TARGET = frozenset({"ruleremovetargetbyid", "ruleremovetargetbymsg", "ruleremovetargetbytag"})
+_REMOVE_TARGET = frozenset(
+    {"ruleremovetargetbyid", "ruleremovetargetbymsg", "ruleremovetargetbytag"}
+)
 _ACTION = re.compile(r"\s*([A-Za-z][A-Za-z0-9_]*)\s*(?::\s*(.*))?", re.DOTALL)
 _SETVAR = re.compile(r"(!?)\s*([A-Za-z_]+)[.:]([^=]+)(?:=(.*))?", re.DOTALL)
 

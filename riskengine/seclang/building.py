@@ -17,9 +17,7 @@ def build(program: Program, compile_all: Compile) -> FastRules:
     """The evaluator of `program`; `compile_all` compiles patterns, or knows them compiled."""
     analysis = analyze(program)
     expressions = list(
-        dict.fromkeys(
-            one.expressions for one in analysis.answerable if one.expressions is not None
-        )
+        dict.fromkeys(one.expressions for one in analysis.answerable if one.expressions is not None)
     )
     compiled = compile_all(expressions)
     places = {expression: place for place, expression in enumerate(expressions)}
@@ -39,9 +37,7 @@ def build(program: Program, compile_all: Compile) -> FastRules:
         if operator is not None and operator.match(b"") is not None:
             of_empty |= one.bit
     scanner = Scanner(compiled, bits, of_empty)
-    held = HeldConditions(
-        analysis.answerable, scanner, frozenset(scanned), frozenset(inexact)
-    )
+    held = HeldConditions(analysis.answerable, scanner, frozenset(scanned), frozenset(inexact))
     return FastRules(program, analysis, held)
 
 

@@ -78,9 +78,7 @@ def _grouped(
     }
 
 
-def _baseline(
-    program: Program, analysis: Analysis
-) -> tuple[Sequence[dict[str, bytes]], int]:
+def _baseline(program: Program, analysis: Analysis) -> tuple[Sequence[dict[str, bytes]], int]:
     """TX before each rule when no request changes it, and rules that fire even then."""
     transforming = Transforming()
     nobody = Transaction(make_request(client_ip="192.0.2.1", method="GET", path="/"))

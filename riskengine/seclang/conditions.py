@@ -176,9 +176,7 @@ def _has_shape(rule: Rule, rules: Sequence[Rule]) -> bool:
         counted = target.variable == "REQUEST_HEADERS" and target.count
         if target.variable != "TX" and target.variable not in _SHAPE and not counted:
             return False
-    return all(
-        not c.argument.references and c.operator is not None for c in rule.conditions
-    )
+    return all(not c.argument.references and c.operator is not None for c in rule.conditions)
 
 
 def _is_own(target: Target, rule: Rule, rules: Sequence[Rule]) -> bool:

@@ -97,22 +97,24 @@ def begin_rule(
     is_rule = directive.name.lower() == "secrule"
     arguments = directive.arguments
     needed = (2, 3) if is_rule else (1,)
+    needs = "variables, an operator and actions" if is_rule else "actions"
     if len(arguments) not in needed:
-        raise OperatorError(
-            f"{directive.name} needs {'variables, an operator and actions' if is_rule else 'actions'}, "
-            f"got {len(arguments)} arguments"
-        )
+        raise OperatorError(f"{directive.name} needs {needs}, got {len(arguments)} arguments")
     actions = split_actions(arguments[-1]) if len(arguments) == needed[-1] else []
     rule = before or _started(directive, actions, defaults)
     rule.chained = any(action.name == "chain" for action in actions)
     rule.idle = []
     try:
-        if rule.phase not in (1, 2):
-            raise OperatorError(f"phase {rule.phase} is behind the answer, which is not seen here")
+        _refuse_late_phase(rule.phase)
         rule.conditions.append(_condition(directive, actions, rule, is_rule))
     except OperatorError as error:
         rule.left_out.append((directive.place, str(error)))
     return rule
+
+
+def _refuse_late_phase(phase: int) -> None:
+    if phase not in (1, 2):
+        raise OperatorError(f"phase {phase} is behind the answer, which is not seen here")
 
 
 def _started(

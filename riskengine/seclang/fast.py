@@ -11,6 +11,7 @@ from riskengine.request import Request
 from riskengine.seclang.candidates import Candidates
 from riskengine.seclang.conditions import Analysis
 from riskengine.seclang.evaluation import BudgetError, Evaluation
+from riskengine.seclang.exemptions import Exemption
 from riskengine.seclang.held import HeldConditions
 from riskengine.seclang.specialize import Program
 from riskengine.seclang.transaction import Transaction
@@ -31,16 +32,38 @@ class FastRules:
         self._on_change = self._candidates.on_change
         self._snapshots = self._candidates.snapshots
 
-    def evaluate(self, requests: Sequence[Request], budget: int = 1 << 62) -> list[Evaluation]:
-        """What the rules find out about each request; `budget` is for each, see `spent`."""
-        transforming = Transforming()
-        return [self._evaluate(request, transforming, budget) for request in requests]
+    def evaluate(
+        self,
+        requests: Sequence[Request],
+        budget: int = 1 << 62,
+        exemptions: Sequence[Sequence[Exemption]] | None = None,
+    ) -> list["FastEvaluation"]:
+        """What the rules find out about each request.
 
-    def _evaluate(self, request: Request, transforming: Transforming, budget: int) -> Evaluation:
+        `budget` is for each, see `Evaluation.spent`; `exemptions` are those of each request.
+        """
+        transforming = Transforming()
+        return [
+            self._evaluate(request, transforming, budget, exemptions[place] if exemptions else ())
+            for place, request in enumerate(requests)
+        ]
+
+    def _evaluate(
+        self,
+        request: Request,
+        transforming: Transforming,
+        budget: int,
+        exemptions: Sequence[Exemption],
+    ) -> "FastEvaluation":
         evaluation = FastEvaluation(
             Transaction(request), {}, transforming.apply, transforming.steps, budget=budget
         )
         evaluation.watch = self._watch
+        for selects, target in exemptions:
+            if target is None:
+                evaluation.removals.append(selects)
+            else:
+                evaluation.exclusions.append((selects, target))
         try:
             self._run(evaluation)
         except BudgetError:

@@ -68,8 +68,7 @@ class HeldConditions:
             pairs.append((self._headers.node(name), header_bytes(value)))
             pairs.append((self._header_names.node(name), to_bytes(name)))
         for variable, values in self._before_body:
-            for entry in transaction.entries(variable):
-                pairs.append((values.node(entry.key), entry.value))
+            pairs += [(values.node(e.key), e.value) for e in transaction.entries(variable)]
         _add(pairs, transaction.query_arguments, self._query_names, self._query_values)
         _add(pairs, transaction.cookies, self._cookie_names, self._cookie_values)
         return held | self._all(pairs, evaluation)
@@ -79,8 +78,7 @@ class HeldConditions:
         held = self._counted(transaction, "body")
         pairs: list[tuple[Node, bytes]] = []
         for variable, values in self._of_body:
-            for entry in transaction.entries(variable):
-                pairs.append((values.node(entry.key), entry.value))
+            pairs += [(values.node(e.key), e.value) for e in transaction.entries(variable)]
         _add(pairs, transaction.body_arguments, self._body_names, self._body_values)
         return held | self._all(pairs, evaluation)
 

@@ -2,6 +2,8 @@
 
 import hashlib
 from collections.abc import Sequence
+from importlib.metadata import version
+from platform import machine
 from typing import NamedTuple
 
 import hyperscan
@@ -25,7 +27,7 @@ class Compiled(NamedTuple):
 
 def digest_of(expressions: Sequence[Expressions]) -> str:
     """Changes with the expressions, and with the library that compiles them."""
-    digest = hashlib.sha256(f"{hyperscan.__version__} {_LARGE} 1".encode())
+    digest = hashlib.sha256(f"{version('hyperscan')} {machine()} {_LARGE} 1".encode())
     for expression in expressions:
         for pattern in (*expression.patterns, b"\0exact" if expression.exact else b"\0"):
             digest.update(len(pattern).to_bytes(4))

@@ -17,9 +17,7 @@ PHASES = (1, 2)
 def evaluate(rules: RuleSet, request: Request, tx: Mapping[str, bytes]) -> Evaluation:
     """All that `rules` find out about `request`; `tx` is what TX holds at the beginning."""
     transforming = Transforming()
-    evaluation = Evaluation(
-        Transaction(request), dict(tx), transforming.apply, transforming.steps
-    )
+    evaluation = Evaluation(Transaction(request), dict(tx), transforming.apply, transforming.steps)
     for phase in PHASES:
         if phase == 2 and not evaluation.over:
             evaluation.transaction.receive_body()

@@ -1,6 +1,7 @@
 """What a multi-pattern scan must find before an operator can match."""
 
 import re
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from riskengine.errors import OperatorError
@@ -12,10 +13,11 @@ from riskengine.seclang.xss import HINT as XSS_HINT
 
 _END = re.compile(rb"\\.|\[\^?\]?(?:\[:\^?[a-z]+:\]|\\.|[^\]\\])*\]|(\$)", re.DOTALL)
 _PROBES = (
-    b"search", b"hello world", b"/products/list/12345.html", b"a8f7c6d5-e4b3", b"1", b"en-US,en;q=0.9",
+    b"search", b"hello world", b"/products/list/12345.html", b"a8f7c6d5-e4b3", b"1", b"true",
     b"https://www.example.com/shop?page=1&sort=up", b"text/html,application/xml;q=0.9,*/*;q=0.8",
     b"Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120.0.0.0",
-    b"GA1.2.1234567890.1700000000", b"user@example.com", b"2024-01-31T12:00:00Z", b"true", b"a=1; b=2",
+    b"GA1.2.1234567890.1700000000", b"user@example.com", b"2024-01-31T12:00:00Z", b"a=1; b=2",
+    b"en-US,en;q=0.9",
 )  # fmt: skip
 _ORDINARY_MIN = len(_PROBES) // 2
 
@@ -33,33 +35,14 @@ def expressions_of(condition: Condition) -> Expressions | None:
     operator = condition.operator
     if operator is None or condition.argument.constant is None:
         return None
-    argument, directory = operator.argument, condition.place.path.parent
-    match operator.name.lower():
-        case "rx":
-            return Expressions((_scannable(argument),), True)
-        case "pm":
-            return _literals(phrases_of(argument))
-        case "pmf" | "pmfromfile":
-            return _literals(phrases_in_files(argument, directory))
-        case "detectsqli":
-            return Expressions((b"(?i)" + SQLI_HINT.pattern,), False)
-        case "detectxss":
-            return Expressions((b"(?i)" + XSS_HINT.pattern,), False)
-        case "validatebyterange":
-            return _outside(condition)
-        case "contains" | "strmatch" if argument:
-            return Expressions((_quoted(argument),), True)
-        case "beginswith" if argument:
-            return Expressions((rb"\A" + _quoted(argument),), True)
-        case "endswith" if argument:
-            return Expressions((_quoted(argument) + rb"\z",), True)
-        case "streq":
-            return Expressions((rb"\A" + _quoted(argument) + rb"\z",), True)
-        case "validateutf8encoding":
-            return Expressions((rb"[\x80-\xff]",), False)
-        case "validateurlencoding":
-            return Expressions((rb"%",), False)
-    return None
+    argument, name = operator.argument, operator.name.lower()
+    if name in ("pmf", "pmfromfile"):
+        return _literals(phrases_in_files(argument, condition.place.path.parent))
+    if name == "validatebyterange":
+        return _outside(condition)
+    if name in _OF_ARGUMENT and (argument or name == "streq"):
+        return _OF_ARGUMENT[name](argument)
+    return _NECESSARY.get(name)
 
 
 def is_ordinary(condition: Condition) -> bool:
@@ -108,6 +91,22 @@ def _outside(condition: Condition) -> Expressions:
         raise OperatorError("a range of all bytes never matches")
     return Expressions((b"[" + b"".join(b"\\x%02x" % byte for byte in forbidden) + b"]",), True)
 
+
+_OF_ARGUMENT: Mapping[str, Callable[[bytes], Expressions]] = {
+    "rx": lambda argument: Expressions((_scannable(argument),), True),
+    "pm": lambda argument: _literals(phrases_of(argument)),
+    "contains": lambda argument: Expressions((_quoted(argument),), True),
+    "strmatch": lambda argument: Expressions((_quoted(argument),), True),
+    "beginswith": lambda argument: Expressions((rb"\A" + _quoted(argument),), True),
+    "endswith": lambda argument: Expressions((_quoted(argument) + rb"\z",), True),
+    "streq": lambda argument: Expressions((rb"\A" + _quoted(argument) + rb"\z",), True),
+}
+_NECESSARY: Mapping[str, Expressions] = {
+    "detectsqli": Expressions((b"(?i)" + SQLI_HINT.pattern,), False),
+    "detectxss": Expressions((b"(?i)" + XSS_HINT.pattern,), False),
+    "validateutf8encoding": Expressions((rb"[\x80-\xff]",), False),
+    "validateurlencoding": Expressions((rb"%",), False),
+}
 
 _TOKEN = re.compile(
     rb"(\\(?:x[0-9a-fA-F]{2}|x\{[0-9a-fA-F]+\}|.)|\[\^?\]?(?:\[:\^?[a-z]+:\]|\\.|[^\]\\])*\]|.)"

@@ -1,4 +1,4 @@
-"""SecLang text to directives: continuation lines, quotes, includes (ModSecurity Reference Manual)."""
+"""SecLang text to directives: continuation lines, quotes, includes."""
 
 import glob
 from collections.abc import Iterator

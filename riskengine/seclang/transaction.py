@@ -13,7 +13,6 @@ from riskengine.seclang.bodies_form import form_arguments
 from riskengine.seclang.cookies import parse_cookies
 from riskengine.seclang.targets import MULTIPART_FLAGS
 
-
 _SLASH = re.compile(rb"[/\\]")
 
 
@@ -118,7 +117,6 @@ class Transaction:
             Entry(name, f"REQUEST_HEADERS_NAMES:{name}", to_bytes(name))
             for name, _ in self.request.headers
         ]
-
 
     def _args_size(self) -> bytes:
         pairs = (*self.query_arguments, *self.body_arguments)
@@ -230,9 +228,7 @@ _MAKERS: Mapping[str, Maker] = {
     "REQBODY_ERROR": _single("REQBODY_ERROR", lambda t: b"1" if t._body.error else b"0"),
     "REQBODY_ERROR_MSG": _single("REQBODY_ERROR_MSG", lambda t: t._body.detail),
     "REQBODY_PROCESSOR": _single("REQBODY_PROCESSOR", lambda t: t.processor),
-    "REQUEST_BASENAME": _single(
-        "REQUEST_BASENAME", lambda t: _SLASH.split(t._filename())[-1]
-    ),
+    "REQUEST_BASENAME": _single("REQUEST_BASENAME", lambda t: _SLASH.split(t._filename())[-1]),
     "REQUEST_BODY": Transaction._raw_body,
     "REQUEST_BODY_LENGTH": _single("REQUEST_BODY_LENGTH", lambda t: b"%d" % t.request.body_size),
     "REQUEST_COOKIES": lambda t: _pairs("REQUEST_COOKIES", t.cookies),

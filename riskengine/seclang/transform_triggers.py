@@ -40,9 +40,11 @@ TRIGGERS: Mapping[str, bytes] = MappingProxyType(
         "utf8tounicode": _HIGH,
     }
 )
-"""By transformation. A value without any of these bytes stays as it is; others may always change."""
+"""A value without any of these bytes stays as it is; transformations not named may change any."""
 
-CLOSED = frozenset({"lowercase", "removenulls", "removewhitespace", "trim", "trimleft", "trimright"})
+CLOSED = frozenset(
+    {"lowercase", "removenulls", "removewhitespace", "trim", "trimleft", "trimright"}
+)
 """Transformations whose outcome triggers nothing that the value did not trigger already."""
 
 _ALWAYS = bytes(range(256))
