@@ -24,6 +24,7 @@ from riskengine.records.recording import Records
 from riskengine.request import Request
 from riskengine.ruleset.ban_terms import BanTerms, ban_terms
 from riskengine.ruleset.ruleset import Ruleset
+from riskengine.seclang.pattern_cache import PatternCache, default_directory
 from riskengine.stage_list import stages_of
 from riskengine.stages.escalation import Escalations
 from riskengine.stages.rate_limits import LOCAL_KEYS_MAX
@@ -81,6 +82,7 @@ class Engine:
         verifier: BotVerifier | None = None,
         default_budget_s: float = 0.05,
         max_budget_s: float = 1.0,
+        patterns: PatternCache | None = None,
         in_flight: int = 1,
         gather_s: float = 0.005,
     ) -> None:
@@ -110,6 +112,7 @@ class Engine:
         self._verifier = verifier
         self._default_budget_s = default_budget_s
         self._max_budget_s = max_budget_s
+        self._patterns = patterns or PatternCache(default_directory())
         self._profiles = ProfileTable(
             maximum=ruleset.behavior.profiles.max, idle_s=ruleset.behavior.profiles.idle
         )
@@ -211,6 +214,7 @@ class Engine:
             loaded.model,
             bans=self._book,
             verifier=self._verifier,
+            patterns=self._patterns,
             profiles=self._profiles,
             counters=self._counters,
             local=self._local,
@@ -308,7 +312,7 @@ class Engine:
 
 _NO_HIT = RuleHit("", "", Verdict.ALLOW, "ok")
 _NOTHING: frozenset[str] = frozenset()
-_SHED = frozenset({"behavior"})
+_SHED = frozenset({"behavior", "signatures"})
 
 
 def _unique_ids() -> Callable[[], str]:

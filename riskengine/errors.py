@@ -43,3 +43,7 @@ class SettingsError(RiskEngineError):
 
 class InputError(RiskEngineError):
     """A file given to a command cannot be read; the message names file and line."""
+
+
+class OperatorError(RiskEngineError):
+    """A SecLang operator cannot be compiled; the message names it and the cause."""

@@ -9,11 +9,14 @@ from riskengine.funnel import Stage
 from riskengine.origin.reader import OriginReader
 from riskengine.origin.verification import BotVerifier
 from riskengine.ruleset.ruleset import Ruleset
+from riskengine.seclang.pattern_cache import PatternCache
 from riskengine.stages.addresses import AddressesStage
 from riskengine.stages.behavior import BehaviorStage
 from riskengine.stages.escalation import Escalations
 from riskengine.stages.parameters import ParametersStage
 from riskengine.stages.rate_limits import RateLimitsStage
+from riskengine.stages.signature_sets import CompiledSet
+from riskengine.stages.signatures import SignaturesStage
 from riskengine.store.ban_book import BanBook
 from riskengine.store.counters import Counters
 from riskengine.store.memory import MemoryCounters
@@ -25,6 +28,7 @@ def stages_of(
     *,
     bans: BanBook,
     verifier: BotVerifier | None,
+    patterns: PatternCache,
     profiles: ProfileTable,
     counters: Counters,
     local: MemoryCounters,
@@ -51,6 +55,7 @@ def stages_of(
             origins=origins,
         ),
         ParametersStage(rules.parameters, rules.routes),
+        SignaturesStage(rules.signatures, _compiled_sets(rules, patterns)),
         RateLimitsStage(
             rules.limits,
             counters,
@@ -62,4 +67,13 @@ def stages_of(
             escalations=escalations,
         ),
         BehaviorStage(rules.behavior, profiles, model),
+    ]
+
+
+def _compiled_sets(rules: Ruleset, patterns: PatternCache) -> list[CompiledSet]:
+    """The signature sets that are on; seconds where their patterns are not in the cache."""
+    return [
+        CompiledSet(one, rules.signatures.exclusions, rules.directory, patterns)
+        for one in rules.signatures.sets
+        if one.mode != "disabled"
     ]

@@ -22,6 +22,7 @@ ORDER = [
     "normalize",
     "query",
     "ruleset",
+    "seclang",
     "origin",
     "inspection",
     "store",
@@ -88,7 +89,7 @@ def test_module_imports_only_from_above_it(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "stages").glob("*.py")), ids=dotted)
 def test_stages_never_import_each_other(path: Path) -> None:
-    stages = {"addresses", "parameters", "rate_limits", "behavior"}
+    stages = {"addresses", "parameters", "signatures", "rate_limits", "behavior"}
     for line, name in imports(path):
         if name.startswith("riskengine.stages."):
             assert name.split(".")[2] not in stages, f"{path}:{line}: imports {name}"

@@ -10,7 +10,7 @@ import msgspec
 
 from riskengine.decision import Decision, Verdict
 
-STAGES = ("addresses", "parameters", "rate_limits", "behavior")
+STAGES = ("addresses", "parameters", "signatures", "rate_limits", "behavior")
 """The stages in the order of the funnel."""
 
 

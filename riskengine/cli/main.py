@@ -19,6 +19,7 @@ COMMANDS = {
     "bans": "riskengine.cli.bans:bans",
     "replay": "riskengine.cli.replay:replay",
     "explain": "riskengine.cli.explain:explain",
+    "signatures": "riskengine.cli.signatures:signatures",
     "train": "riskengine.cli.train:train",
     "models": "riskengine.cli.models:models",
     "limits": "riskengine.cli.limits:limits",

@@ -9,6 +9,8 @@ from riskengine.ruleset.yaml_source import Document, Place
 # Where rules speak of routes: file, and the way to the ids. `*` is every entry of a list.
 _ROUTE_IDS = (
     ("limits.yaml", ("limits", "*", "match", "routes", "*")),
+    ("signatures.yaml", ("sets", "*", "routes", "*", "routes", "*")),
+    ("signatures.yaml", ("exclusions", "*", "routes", "*")),
     ("behavior.yaml", ("thresholds", "*", "match", "routes", "*")),
 )
 

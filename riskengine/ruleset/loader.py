@@ -21,6 +21,7 @@ from riskengine.ruleset.override_files import OverrideFiles
 from riskengine.ruleset.parameters import ParametersFile
 from riskengine.ruleset.routes import RouteTable
 from riskengine.ruleset.ruleset import Ruleset
+from riskengine.ruleset.signatures import SignaturesFile
 from riskengine.ruleset.validation import AnyEntry, validate
 from riskengine.ruleset.yaml_source import Document, Mistake, read_document
 
@@ -28,6 +29,7 @@ RULE_FILES: Mapping[str, type[Entry]] = {
     "addresses.yaml": AddressesFile,
     "bots.yaml": BotsFile,
     "parameters.yaml": ParametersFile,
+    "signatures.yaml": SignaturesFile,
     "limits.yaml": LimitsFile,
     "behavior.yaml": BehaviorFile,
 }
@@ -83,6 +85,7 @@ class _Load:
         addresses = self._entry("addresses.yaml", AddressesFile)
         bots = self._entry("bots.yaml", BotsFile)
         parameters = self._entry("parameters.yaml", ParametersFile)
+        signatures = self._entry("signatures.yaml", SignaturesFile)
         limits = self._entry("limits.yaml", LimitsFile)
         behavior = self._entry("behavior.yaml", BehaviorFile)
         if "addresses.yaml" in self._documents:
@@ -102,6 +105,7 @@ class _Load:
             lists=self._lists.used_by(addresses),
             databases=databases,
             parameters=parameters,
+            signatures=signatures,
             limits=limits,
             behavior=behavior,
             routes=RouteTable(parameters.routes),

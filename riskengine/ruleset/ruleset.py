@@ -16,6 +16,7 @@ from riskengine.ruleset.override_files import Overrides
 from riskengine.ruleset.parameters import ParameterRoute, ParametersFile
 from riskengine.ruleset.request_checks import CheckRule
 from riskengine.ruleset.routes import RouteTable
+from riskengine.ruleset.signatures import SignaturesFile
 
 StoppingRule = BlockList | BotRule | CheckRule | ParameterRoute | LimitRule | ThresholdRule
 
@@ -32,6 +33,7 @@ class Ruleset:
     revision: str
     """Hash of the content of all files, lists included: equal rules have equal revisions."""
     directory: Path
+    signatures: SignaturesFile = field(default_factory=SignaturesFile)
     overrides: Mapping[str, Overrides] = field(default_factory=dict)
     """Limits of their own for some values of a key, by the id of the rule."""
     bots: BotsFile = field(default_factory=BotsFile)
@@ -68,6 +70,7 @@ class Ruleset:
             *self.bots.bots,
             *self.parameters.checks,
             *self.parameters.routes,
+            *self.signatures.sets,
             *self.limits.limits,
             *self.behavior.thresholds,
         )

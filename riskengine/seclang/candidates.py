@@ -1,0 +1,97 @@
+"""From conditions that hold to rules that are worth a visit."""
+
+from collections.abc import Sequence
+
+from riskengine.request import make_request
+from riskengine.seclang.conditions import Analysis, Needs
+from riskengine.seclang.evaluation import Evaluation
+from riskengine.seclang.specialize import Program
+from riskengine.seclang.transaction import Transaction
+from riskengine.seclang.transforming import Transforming
+
+_SHAPES_MAX = 4_096
+_SHAPE_LENGTH_MAX = 64
+
+
+class Candidates:
+    """Chooses the rules to visit, as bits of their places in the program."""
+
+    def __init__(self, program: Program, analysis: Analysis) -> None:
+        self._rules = program.rules
+        self._needs = _grouped(analysis.needs)
+        self._waited_for = sum(analysis.needs)
+        self._shape = places_of(analysis.shape)
+        self._shapes: dict[tuple[object, ...], int] = {}
+        self.snapshots, eager = _baseline(program, analysis)
+        """What TX holds before each rule while no request has changed anything."""
+        self.on_change = analysis.on_change & ~eager
+        self._always = analysis.always | eager
+
+    def of(self, held: int, transaction: Transaction) -> int:
+        """The rules whose conditions all hold for some value."""
+        rules = self._always | (self._of_shape(transaction) if self._shape else 0)
+        waiting = held & self._waited_for
+        while waiting:
+            lowest = waiting & -waiting
+            waiting ^= lowest
+            for _, bits, rule in self._needs[lowest]:
+                if held & bits == bits:
+                    rules |= rule
+        return rules
+
+    def _of_shape(self, transaction: Transaction) -> int:
+        """Rules that method, protocol and header names decide: browsers share a few of those."""
+        request = transaction.request
+        names = tuple([name for name, _ in request.headers])
+        shape = (request.method, request.http_version, names)
+        known = self._shapes.get(shape)
+        if known is None:
+            known = self._fired_by_shape(transaction)
+            if len(names) <= _SHAPE_LENGTH_MAX and max(map(len, (*names, ""))) <= 64:
+                if len(self._shapes) >= _SHAPES_MAX:
+                    self._shapes.clear()
+                self._shapes[shape] = known
+        return known
+
+    def _fired_by_shape(self, transaction: Transaction) -> int:
+        transforming = Transforming()
+        fired = 0
+        for place in self._shape:
+            tx = dict(self.snapshots[place])
+            alone = Evaluation(transaction, tx, transforming.apply, transforming.steps)
+            if alone.visit(self._rules[place]):
+                fired |= 1 << place
+        return fired
+
+
+def places_of(bits: int) -> list[int]:
+    """The places that are set in `bits`."""
+    return [place for place in range(bits.bit_length()) if bits >> place & 1]
+
+
+def _grouped(
+    needs: dict[int, tuple[Needs, ...]],
+) -> dict[int, tuple[tuple[int, int, int], ...]]:
+    return {
+        bit: tuple((one.rule, one.bits, 1 << one.rule) for one in rules)
+        for bit, rules in needs.items()
+    }
+
+
+def _baseline(program: Program, analysis: Analysis) -> tuple[Sequence[dict[str, bytes]], int]:
+    """TX before each rule when no request changes it, and rules that fire even then."""
+    transforming = Transforming()
+    nobody = Transaction(make_request(client_ip="192.0.2.1", method="GET", path="/"))
+    evaluation = Evaluation(nobody, dict(program.tx), transforming.apply, transforming.steps)
+    snapshot = dict(program.tx)
+    snapshots = []
+    eager = 0
+    for place, rule in enumerate(program.rules):
+        snapshots.append(snapshot)
+        if not analysis.on_change >> place & 1:
+            continue
+        if evaluation.visit(rule) and (rule.recorded or rule.disruption != "pass"):
+            eager |= 1 << place
+        if evaluation.tx != snapshot:
+            snapshot = dict(evaluation.tx)
+    return snapshots, eager

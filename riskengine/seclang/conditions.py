@@ -1,0 +1,202 @@
+"""Which conditions of a program values can answer, and which rules need which of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from riskengine.seclang.rules import Condition, Rule, Target
+from riskengine.seclang.scan_patterns import Expressions, expressions_of, is_ordinary
+from riskengine.seclang.specialize import Program, uncertain_names
+
+_SHAPE = frozenset({"REQUEST_HEADERS_NAMES", "REQUEST_METHOD", "REQUEST_PROTOCOL"})
+_COMMON = frozenset({"REQUEST_METHOD", "REQUEST_PROTOCOL", "REQBODY_PROCESSOR"})
+_QUIET = frozenset(
+    {"ruleremovebyid", "ruleremovebytag", "ruleremovebymsg", "ruleremovetargetbyid",
+     "ruleremovetargetbytag", "ruleremovetargetbymsg", "forcerequestbodyvariable"}
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Answerable:
+    """A condition that depends on nothing but values of the request."""
+
+    bit: int
+    condition: Condition
+    expressions: Expressions | None
+    """What a scan looks for; None where the operator is asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What must hold before a rule is worth a visit."""
+
+    rule: int
+    """Its place in the program."""
+    bits: int
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """A program taken apart."""
+
+    answerable: tuple[Answerable, ...]
+    needs: dict[int, tuple[Needs, ...]]
+    """Rules by the lowest bit they wait for."""
+    always: int
+    """Places of rules that every request must see, as bits."""
+    on_change: int
+    """Places of rules that depend on TX alone: their outcome is known until TX changes."""
+    shape: int
+    """Places of rules that depend on method, protocol and header names alone."""
+    quiet: int
+    """Places of rules that do no more than change what other rules look at."""
+    watched_names: frozenset[str]
+    watched_beginnings: tuple[str, ...]
+
+
+def analyze(program: Program) -> Analysis:
+    """Who waits for what in `program`."""
+    answerable: list[Answerable] = []
+    needs: dict[int, list[Needs]] = {}
+    always = on_change = shape = 0
+    names: set[str] = set()
+    beginnings: list[str] = []
+    for place, rule in enumerate(program.rules):
+        if _has_shape(rule, program.rules):
+            shape |= 1 << place
+            continue
+        own = [
+            Answerable(1 << (len(answerable) + at), condition, _expressions(condition))
+            for at, condition in enumerate(filter(is_answerable, rule.conditions))
+        ]
+        answerable += own
+        if own:
+            bits = sum(one.bit for one in own)
+            rare = min(own, key=_commonness)
+            needs.setdefault(rare.bit, []).append(Needs(place, bits))
+        elif any(map(_reads_request, rule.conditions)):
+            always |= 1 << place
+        else:
+            on_change |= 1 << place
+            written, begun = uncertain_names(rule)
+            # What a rule captures it reads itself, and only that.
+            names |= {name for name in written if not name.isdigit()} | _read_names(rule)
+            beginnings += [*begun, *_read_beginnings(rule)]
+    return Analysis(
+        tuple(answerable),
+        {bit: tuple(rules) for bit, rules in needs.items()},
+        always,
+        on_change,
+        shape,
+        sum(1 << place for place, rule in enumerate(program.rules) if _is_quiet(rule)),
+        frozenset(names),
+        tuple(beginnings),
+    )
+
+
+def is_answerable(condition: Condition) -> bool:
+    """Whether the condition depends on nothing but values of the request."""
+    return (
+        condition.operator is not None
+        and condition.argument.constant is not None
+        and bool(condition.targets)
+        and all(map(_is_of_request, condition.targets))
+    )
+
+
+def _expressions(condition: Condition) -> Expressions | None:
+    return None if is_ordinary(condition) else expressions_of(condition)
+
+
+def _is_of_request(target: Target) -> bool:
+    return target.variable != "TX" and not target.variable.startswith("MATCHED_VAR")
+
+
+def _commonness(answerable: Answerable) -> int:
+    """Larger for conditions that hold for most requests: method, protocol, `.*`."""
+    variables = {target.variable for target in answerable.condition.targets}
+    return (variables <= _COMMON) * 2 + is_ordinary(answerable.condition)
+
+
+def _is_quiet(rule: Rule) -> bool:
+    return (
+        not rule.recorded
+        and rule.disruption == "pass"
+        and not rule.skip_after
+        and all(not condition.setvars for condition in rule.conditions)
+        and all(ctl.kind in _QUIET for condition in rule.conditions for ctl in condition.ctls)
+    )
+
+
+def _reads_request(condition: Condition) -> bool:
+    return any(map(_is_of_request, condition.targets)) or any(
+        reference.variable not in ("TX", "MATCHED_VAR", "MATCHED_VAR_NAME", "RULE")
+        for reference in condition.argument.references
+    )
+
+
+def _read_names(rule: Rule) -> set[str]:
+    names = {t.key for c in rule.conditions for t in c.targets if t.variable == "TX" and t.key}
+    for condition in rule.conditions:
+        macros = [condition.argument, *[setvar.value for setvar in condition.setvars]]
+        names |= {r.key for macro in macros for r in macro.references if r.variable == "TX"}
+    return names
+
+
+def _read_beginnings(rule: Rule) -> list[str]:
+    """What names of TX variables that the rule selects begin with; with `*`: what they hold."""
+    whole = [t for c in rule.conditions for t in c.targets if t.variable == "TX" and not t.key]
+    return [beginning for target in whole for beginning in _beginning(target)]
+
+
+def _beginning(target: Target) -> list[str]:
+    if target.pattern is None:
+        return [""]
+    text = target.pattern.pattern
+    text = text if isinstance(text, str) else text.decode("latin-1")
+    plain = ""
+    for sign in text.removeprefix("(?i)").removeprefix("^"):
+        if sign in "*?{":
+            plain = plain[:-1]
+        if not (sign.isalnum() or sign == "_"):
+            break
+        plain += sign.lower()
+    anchored = text.removeprefix("(?i)").startswith("^")
+    return [plain] if anchored else ["*" + plain]
+
+
+def _has_shape(rule: Rule, rules: Sequence[Rule]) -> bool:
+    """Whether method, protocol and header names decide it, with TX variables all its own."""
+    variables = [target for c in rule.conditions for target in c.targets]
+    asks = any(map(_is_of_request, variables))
+    if not asks or any(condition.ctls for condition in rule.conditions):
+        return False
+    for target in variables:
+        if target.variable == "TX" and not _is_own(target, rule, rules):
+            return False
+        counted = target.variable == "REQUEST_HEADERS" and target.count
+        if target.variable != "TX" and target.variable not in _SHAPE and not counted:
+            return False
+    return all(not c.argument.references and c.operator is not None for c in rule.conditions)
+
+
+def _is_own(target: Target, rule: Rule, rules: Sequence[Rule]) -> bool:
+    """Whether only `rule` writes what the target reads."""
+    for other in rules:
+        names, beginnings = uncertain_names(other)
+        if other is rule or not (names or beginnings):
+            continue
+        if any(target.takes(name) for name in names):
+            return False
+        if any(_may_take(target, beginning) for beginning in beginnings):
+            return False
+    return True
+
+
+def _may_take(target: Target, beginning: str) -> bool:
+    """Whether a variable whose name begins so may be meant: true when in doubt."""
+    if target.pattern is None:
+        return not target.key or target.key.startswith(beginning)
+    wanted = _beginning(target)[0]
+    if wanted.startswith("*") or not wanted:
+        return True
+    return wanted.startswith(beginning) or beginning.startswith(wanted)

@@ -1,0 +1,150 @@
+"""The fast evaluator: finds out which rules could fire, and runs only those.
+
+It asks of every value which conditions hold, behind which transformations, by one scan for all
+patterns; a rule is visited when all its conditions hold for some value. A visit is the reference
+evaluator's own, so that what fires, where and for how many points cannot differ.
+"""
+
+from collections.abc import Sequence
+
+from riskengine.request import Request
+from riskengine.seclang.candidates import Candidates
+from riskengine.seclang.conditions import Analysis
+from riskengine.seclang.evaluation import BudgetError, Evaluation
+from riskengine.seclang.exemptions import Exemption
+from riskengine.seclang.held import HeldConditions
+from riskengine.seclang.specialize import Program
+from riskengine.seclang.transaction import Transaction
+from riskengine.seclang.transforming import Transforming
+
+
+class FastRules:
+    """A program ready to judge requests. Not for several threads at once."""
+
+    def __init__(self, program: Program, analysis: Analysis, held: HeldConditions) -> None:
+        self._rules = program.rules
+        self._jumps = program.jumps
+        self._second = (1 << program.second_phase) - 1
+        self._held = held
+        self._quiet = analysis.quiet
+        self._candidates = Candidates(program, analysis)
+        self._watch = _Watch(analysis.watched_names, analysis.watched_beginnings)
+        self._on_change = self._candidates.on_change
+        self._snapshots = self._candidates.snapshots
+
+    def evaluate(
+        self,
+        requests: Sequence[Request],
+        budget: int = 1 << 62,
+        exemptions: Sequence[Sequence[Exemption]] | None = None,
+    ) -> list["FastEvaluation"]:
+        """What the rules find out about each request.
+
+        `budget` is for each, see `Evaluation.spent`; `exemptions` are those of each request.
+        """
+        transforming = Transforming()
+        return [
+            self._evaluate(request, transforming, budget, exemptions[place] if exemptions else ())
+            for place, request in enumerate(requests)
+        ]
+
+    def _evaluate(
+        self,
+        request: Request,
+        transforming: Transforming,
+        budget: int,
+        exemptions: Sequence[Exemption],
+    ) -> "FastEvaluation":
+        evaluation = FastEvaluation(
+            Transaction(request), {}, transforming.apply, transforming.steps, budget=budget
+        )
+        evaluation.watch = self._watch
+        for selects, target in exemptions:
+            if target is None:
+                evaluation.removals.append(selects)
+            else:
+                evaluation.exclusions.append((selects, target))
+        try:
+            self._run(evaluation)
+        except BudgetError:
+            evaluation.exhausted = True
+        return evaluation
+
+    def _run(self, evaluation: "FastEvaluation") -> None:
+        transaction = evaluation.transaction
+        held = self._held.before_body(transaction, evaluation)
+        candidates = self._candidates.of(held, transaction)
+        if candidates & ~self._quiet or transaction.request.body:
+            self._visit(evaluation, candidates & self._second, self._second)
+        if evaluation.over:
+            return
+        evaluation.phase_over = False
+        transaction.receive_body()
+        held |= self._held.of_body(transaction, evaluation)
+        candidates = self._candidates.of(held, transaction)
+        if candidates & ~self._quiet or evaluation.changed:
+            self._visit(evaluation, candidates & ~self._second, ~self._second)
+
+    def _visit(self, evaluation: "FastEvaluation", waiting: int, phase: int) -> None:
+        """Run the waiting rules in order, and those that wake up because TX changes."""
+        if evaluation.changed:
+            waiting |= self._on_change & phase
+        while waiting:
+            lowest = waiting & -waiting
+            waiting ^= lowest
+            place = lowest.bit_length() - 1
+            changed_before = evaluation.changed
+            if not changed_before:
+                evaluation.begin_from(self._snapshots[place])
+            fired = evaluation.visit(self._rules[place])
+            if evaluation.over or evaluation.phase_over:
+                return
+            if evaluation.changed and not changed_before:
+                waiting |= self._on_change & phase & -(lowest << 1)
+            if fired and self._jumps[place] > place + 1:
+                waiting &= -(1 << self._jumps[place])
+
+
+class _Watch:
+    """TX variables on which rules depend that were not looked at."""
+
+    __slots__ = ("_beginnings", "_inside", "_names")
+
+    def __init__(self, names: frozenset[str], beginnings: tuple[str, ...]) -> None:
+        self._names = names
+        self._beginnings = tuple(b for b in beginnings if not b.startswith("*"))
+        self._inside = tuple(b[1:] for b in beginnings if b.startswith("*"))
+
+    def cares(self, name: str) -> bool:
+        """Whether a change of that variable matters."""
+        return (
+            name in self._names
+            or name.startswith(self._beginnings or ("\0",))
+            or any(part in name for part in self._inside)
+        )
+
+
+class FastEvaluation(Evaluation):
+    """An evaluation that notices when the outcome of rules not looked at may have changed."""
+
+    watch: _Watch
+    changed: bool = False
+    exhausted: bool = False
+    """Whether the budget ran out before all was looked at."""
+    _snapshot: object = None
+    _written: set[str] | None = None
+
+    def begin_from(self, snapshot: dict[str, bytes]) -> None:
+        """Have TX hold what it holds at this place when nothing has changed, and what was added."""
+        if snapshot is self._snapshot:
+            return
+        self._snapshot = snapshot
+        own = {name: self.tx[name] for name in self._written or () if name in self.tx}
+        self.tx = snapshot | own
+
+    def _wrote(self, name: str) -> None:
+        if self._written is None:
+            self._written = set()
+        self._written.add(name)
+        if not self.changed and self.watch.cares(name):
+            self.changed = True

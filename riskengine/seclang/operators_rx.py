@@ -1,0 +1,49 @@
+"""The pattern operator, on an engine that needs linear time whatever it reads (RE2)."""
+
+from collections.abc import Callable
+
+import re2
+
+from riskengine.errors import OperatorError
+from riskengine.seclang.operators_contract import Match
+from riskengine.seclang.pcre import to_re2
+
+_CAPTURES_MAX = 9
+_MEMORY_MAX = 64 << 20
+
+
+def pattern_finder(argument: bytes) -> Callable[[bytes], Match | None]:
+    """Finds the left-most match of a PCRE pattern with its groups.
+
+    `.` matches a newline and `$` only the very end, as in ModSecurity. pcre.py says what becomes of
+    constructs that RE2 lacks.
+    """
+    search = compile_pattern(argument).search
+
+    def find(value: bytes) -> Match | None:
+        found = search(value)
+        if found is None:
+            return None
+        groups = found.groups()[:_CAPTURES_MAX]
+        return Match(found.group(), (found.group(), *[group or b"" for group in groups]))
+
+    return find
+
+
+def compile_pattern(pattern: bytes) -> re2._Regexp:
+    """`pattern` compiled for bytes; raises OperatorError with the cause and the place."""
+    try:
+        return re2.compile(to_re2(pattern), _options())
+    except re2.error as error:
+        cause = error.args[0]
+        text = cause.decode("utf-8", "replace") if isinstance(cause, bytes) else str(cause)
+        raise OperatorError(f"the pattern cannot be compiled: {text}") from None
+
+
+def _options() -> re2.Options:
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    options.dot_nl = True
+    options.max_mem = _MEMORY_MAX
+    options.log_errors = False
+    return options

@@ -1,0 +1,250 @@
+"""One request in the words of SecLang: its variables, made when a rule first asks for them."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
+
+from riskengine.percent import to_bytes
+from riskengine.request import Request
+from riskengine.seclang.bodies import parse_body, processor_for
+from riskengine.seclang.bodies_contract import EMPTY, BodyValues
+from riskengine.seclang.bodies_form import form_arguments
+from riskengine.seclang.cookies import parse_cookies
+from riskengine.seclang.targets import MULTIPART_FLAGS
+
+_SLASH = re.compile(rb"[/\\]")
+
+
+class Entry(NamedTuple):
+    """One value of a variable."""
+
+    key: str
+    """In lower case; empty for variables with one value."""
+    name: str
+    """What it is called in hits: `ARGS:id`."""
+    value: bytes
+
+
+Entries = list[Entry]
+Pairs = tuple[tuple[bytes, bytes], ...]
+
+
+class Transaction:
+    """What rules can ask about one request. Phase 1 does not see the body."""
+
+    __slots__ = (
+        "_body", "_cookies", "_entries", "_forced_body", "_processor", "_query", "request",
+        "with_body",
+    )  # fmt: skip
+
+    def __init__(self, request: Request) -> None:
+        self.request = request
+        self.with_body = False
+        self._entries: dict[str, Entries] = {}
+        self._processor = processor_for(to_bytes(self._header("content-type")))
+        self._forced_body = False
+        self._body: BodyValues = EMPTY
+        self._query: Pairs | None = None
+        self._cookies: Pairs | None = None
+
+    @property
+    def processor(self) -> str:
+        """How the body is read: URLENCODED, MULTIPART, JSON, XML, or empty for not at all."""
+        return self._processor
+
+    def read_as(self, processor: str) -> None:
+        """Have the body read in that way (`ctl:requestBodyProcessor`)."""
+        self._processor = processor.upper()
+        self._entries.pop("REQBODY_PROCESSOR", None)
+
+    def force_body(self) -> None:
+        """Have REQUEST_BODY even where nothing reads the body (`ctl:forceRequestBodyVariable`)."""
+        self._forced_body = True
+
+    def receive_body(self) -> None:
+        """Go on to phase 2: the body is read now."""
+        self.with_body = True
+        self._entries = {
+            name: entries for name, entries in self._entries.items() if name not in _OF_THE_BODY
+        }
+        if self.request.body:
+            content_type = to_bytes(self._header("content-type"))
+            self._body = parse_body(self._processor, content_type, self.request.body)
+
+    @property
+    def cookies(self) -> Pairs:
+        """Names and values of the cookies."""
+        if self._cookies is None:
+            texts = [value for name, value in self.request.headers if name == "cookie"]
+            self._cookies = tuple(
+                pair for text in texts for pair in parse_cookies(header_bytes(text))
+            )
+        return self._cookies
+
+    @property
+    def query_arguments(self) -> Pairs:
+        """Names and values of the query."""
+        if self._query is None:
+            query = self.request.query
+            self._query = form_arguments(to_bytes(query))[0] if query else ()
+        return self._query
+
+    @property
+    def body_arguments(self) -> Pairs:
+        """Names and values of the body; none in phase 1."""
+        return self._body.arguments
+
+    def entries(self, variable: str) -> Entries:
+        """All values of a variable that speaks of the request; empty for TX and MATCHED_..."""
+        known = self._entries.get(variable)
+        if known is None:
+            maker = _MAKERS.get(variable)
+            known = self._entries[variable] = maker(self) if maker else []
+        return known
+
+    def _header(self, name: str) -> str:
+        return next((value for known, value in self.request.headers if known == name), "")
+
+    def _headers(self) -> Entries:
+        return [
+            Entry(name, f"REQUEST_HEADERS:{name}", header_bytes(value))
+            for name, value in self.request.headers
+        ]
+
+    def _header_names(self) -> Entries:
+        return [
+            Entry(name, f"REQUEST_HEADERS_NAMES:{name}", to_bytes(name))
+            for name, _ in self.request.headers
+        ]
+
+    def _args_size(self) -> bytes:
+        pairs = (*self.query_arguments, *self.body_arguments)
+        return b"%d" % sum(len(name) + len(value) for name, value in pairs)
+
+    def _uri(self) -> bytes:
+        query = self.request.query
+        return to_bytes(f"{self.request.path}?{query}" if query else self.request.path)
+
+    def _filename(self) -> bytes:
+        """The path, decoded once: what ModSecurity 3 and Apache show."""
+        path = to_bytes(self.request.path)
+        return unquote_to_bytes(path) if b"%" in path else path
+
+    def _protocol(self) -> bytes:
+        version = self.request.http_version or "HTTP/1.1"
+        return to_bytes(version if version.upper().startswith("HTTP/") else f"HTTP/{version}")
+
+    def _line(self) -> bytes:
+        return b"%s %s %s" % (to_bytes(self.request.method), self._uri(), self._protocol())
+
+    def _raw_body(self) -> Entries:
+        read = self._processor in ("URLENCODED", "") or self._forced_body
+        if not self.with_body or not self.request.body or not read:
+            return []
+        return [Entry("", "REQUEST_BODY", self.request.body)]
+
+
+def header_bytes(value: str) -> bytes:
+    """The bytes of a header. Gateways that decode them as Latin-1 are recognised by the outcome."""
+    if value.isascii():
+        return value.encode()
+    try:
+        data = value.encode("latin-1")
+        data.decode()
+    except UnicodeError:
+        return to_bytes(value)
+    return data
+
+
+def _pairs(variable: str, pairs: Pairs) -> Entries:
+    entries = []
+    for name, value in pairs:
+        shown = name.decode("utf-8", "replace")
+        entries.append(Entry(shown.lower(), f"{variable}:{shown}", value))
+    return entries
+
+
+def _names(variable: str, pairs: Pairs) -> Entries:
+    return _pairs(variable, tuple((name, name) for name, _ in pairs))
+
+
+Maker = Callable[[Transaction], Entries]
+
+
+def _single(variable: str, read: Callable[[Transaction], bytes | str]) -> Maker:
+    def make(transaction: Transaction) -> Entries:
+        value = read(transaction)
+        return [Entry("", variable, value if isinstance(value, bytes) else to_bytes(value))]
+
+    return make
+
+
+def _present(variable: str, read: Callable[[Transaction], bytes | str]) -> Maker:
+    """Like `_single`, but an empty value is none."""
+    make = _single(variable, read)
+    return lambda transaction: make(transaction) if read(transaction) else []
+
+
+def _flag(variable: str) -> Maker:
+    return _single(variable, lambda t: b"1" if variable in t._body.flags else b"0")
+
+
+def _texts(variable: str, key: str, values: Iterable[bytes]) -> Entries:
+    return [Entry(key, f"{variable}:{key}", value) for value in values]
+
+
+_OF_THE_BODY = frozenset(
+    {
+        "ARGS", "ARGS_NAMES", "ARGS_POST", "ARGS_POST_NAMES", "ARGS_COMBINED_SIZE", "FILES",
+        "FILES_COMBINED_SIZE", "FILES_NAMES", "FILES_SIZES", "MULTIPART_PART_HEADERS",
+        "REQBODY_ERROR", "REQBODY_ERROR_MSG", "REQUEST_BODY", "XML",
+        "REQBODY_PROCESSOR", *MULTIPART_FLAGS,
+    }
+)  # fmt: skip
+
+_MAKERS: Mapping[str, Maker] = {
+    "ARGS": lambda t: _pairs("ARGS", (*t.query_arguments, *t.body_arguments)),
+    "ARGS_COMBINED_SIZE": _single("ARGS_COMBINED_SIZE", Transaction._args_size),
+    "ARGS_GET": lambda t: _pairs("ARGS_GET", t.query_arguments),
+    "ARGS_GET_NAMES": lambda t: _names("ARGS_GET_NAMES", t.query_arguments),
+    "ARGS_NAMES": lambda t: _names("ARGS_NAMES", (*t.query_arguments, *t.body_arguments)),
+    "ARGS_POST": lambda t: _pairs("ARGS_POST", t.body_arguments),
+    "ARGS_POST_NAMES": lambda t: _names("ARGS_POST_NAMES", t.body_arguments),
+    "FILES": lambda t: _pairs("FILES", t._body.files),
+    "FILES_COMBINED_SIZE": _single(
+        "FILES_COMBINED_SIZE", lambda t: b"%d" % sum(t._body.file_sizes)
+    ),
+    "FILES_NAMES": lambda t: _names("FILES_NAMES", t._body.files),
+    "FILES_SIZES": lambda t: [
+        Entry("", "FILES_SIZES", b"%d" % size) for size in t._body.file_sizes
+    ],
+    "MULTIPART_PART_HEADERS": lambda t: _pairs("MULTIPART_PART_HEADERS", t._body.part_headers),
+    **{name: _flag(name) for name in MULTIPART_FLAGS},
+    "PATH_INFO": _single("PATH_INFO", lambda t: t.request.path),
+    "QUERY_STRING": _present("QUERY_STRING", lambda t: t.request.query),
+    "REMOTE_ADDR": _single("REMOTE_ADDR", lambda t: str(t.request.address)),
+    "REMOTE_HOST": _single("REMOTE_HOST", lambda t: str(t.request.address)),
+    "REQBODY_ERROR": _single("REQBODY_ERROR", lambda t: b"1" if t._body.error else b"0"),
+    "REQBODY_ERROR_MSG": _single("REQBODY_ERROR_MSG", lambda t: t._body.detail),
+    "REQBODY_PROCESSOR": _single("REQBODY_PROCESSOR", lambda t: t.processor),
+    "REQUEST_BASENAME": _single("REQUEST_BASENAME", lambda t: _SLASH.split(t._filename())[-1]),
+    "REQUEST_BODY": Transaction._raw_body,
+    "REQUEST_BODY_LENGTH": _single("REQUEST_BODY_LENGTH", lambda t: b"%d" % t.request.body_size),
+    "REQUEST_COOKIES": lambda t: _pairs("REQUEST_COOKIES", t.cookies),
+    "REQUEST_COOKIES_NAMES": lambda t: _names("REQUEST_COOKIES_NAMES", t.cookies),
+    "REQUEST_FILENAME": _single("REQUEST_FILENAME", Transaction._filename),
+    "REQUEST_HEADERS": Transaction._headers,
+    "REQUEST_HEADERS_NAMES": Transaction._header_names,
+    "REQUEST_LINE": _single("REQUEST_LINE", Transaction._line),
+    "REQUEST_METHOD": _single("REQUEST_METHOD", lambda t: t.request.method),
+    "REQUEST_PROTOCOL": _single("REQUEST_PROTOCOL", Transaction._protocol),
+    "REQUEST_URI": _single("REQUEST_URI", Transaction._uri),
+    "REQUEST_URI_RAW": _single("REQUEST_URI_RAW", Transaction._uri),
+    "SERVER_NAME": _single("SERVER_NAME", lambda t: t.request.host),
+    "UNIQUE_ID": _single("UNIQUE_ID", lambda t: t.request.request_id),
+    "XML": lambda t: [
+        *_texts("XML", "/*", (t._body.xml_text,) if t._body.xml_text else ()),
+        *_texts("XML", "//@*", t._body.xml_attributes),
+    ],
+}

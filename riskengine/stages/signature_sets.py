@@ -1,0 +1,160 @@
+"""A set of signatures compiled: for each route the evaluator that serves there."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from riskengine.errors import OperatorError, RulesetError
+from riskengine.ruleset.path_patterns import PathPatterns
+from riskengine.ruleset.signatures import Exclusion, Points, RouteSignatures, SignatureSet
+from riskengine.seclang.building import build
+from riskengine.seclang.exemptions import Exemption, exempted, parse_exemption
+from riskengine.seclang.fast import FastRules
+from riskengine.seclang.pattern_cache import PatternCache
+from riskengine.seclang.reader import Reading, read_rules
+from riskengine.seclang.rules import RuleSet
+from riskengine.seclang.specialize import specialize
+
+_DEBIAN_SETUP = Path("/etc/modsecurity/crs/crs-setup.conf")
+_INITIALIZATION = ("REQUEST-900", "REQUEST-901", "REQUEST-903", "REQUEST-905")
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """How a set judges on some routes."""
+
+    rules: FastRules
+    mode: str
+    threshold: int
+
+
+@dataclass(frozen=True, slots=True)
+class LocalExemption:
+    """An exclusion that holds in some places only."""
+
+    exemption: Exemption
+    paths: PathPatterns | None
+    routes: tuple[str, ...]
+
+    def holds(self, path_key: str, route: str) -> bool:
+        """Whether it holds for a request to that path."""
+        if self.routes and route not in self.routes:
+            return False
+        return self.paths is None or self.paths.find(path_key) is not None
+
+
+class CompiledSet:
+    """One set with all its variants. Made aside; takes seconds unless patterns are cached."""
+
+    def __init__(
+        self,
+        source: SignatureSet,
+        exclusions: tuple[Exclusion, ...],
+        directory: Path,
+        cache: PatternCache,
+    ) -> None:
+        """Raises RulesetError with all mistakes of its SecLang files."""
+        self.source = source
+        reading = read_set(source, directory)
+        self.files = len(reading.rules.rules)
+        everywhere, self.local = _split(exclusions)
+        rules = exempted(reading.rules, everywhere)
+        built: dict[tuple[tuple[str, bytes], ...], FastRules] = {}
+
+        def variant(own: RouteSignatures | None) -> Variant:
+            tx = _variables(source, own)
+            key = tuple(sorted(tx.items()))
+            if key not in built:
+                built[key] = build(specialize(rules, tx), cache.compiled)
+            mode = (own.mode if own is not None else None) or source.mode
+            threshold = (own.threshold if own is not None else None) or source.threshold
+            return Variant(built[key], mode, threshold)
+
+        self._everywhere = variant(None)
+        self._by_route: dict[str, Variant] = {}
+        for own in source.routes:
+            made = variant(own)
+            for route in own.routes:
+                self._by_route.setdefault(route, made)
+
+    def variant_of(self, route: str) -> Variant:
+        """How requests on that route are judged."""
+        return self._by_route.get(route, self._everywhere)
+
+
+def files_of(source: SignatureSet, directory: Path) -> list[Path]:
+    """The SecLang files of a set, in the order in which they are read."""
+    own = sorted((directory / source.directory).glob("*.conf")) if source.directory else []
+    crs = Path(source.crs) if source.crs else None
+    if crs is None or not (crs / "rules").is_dir():
+        instead = directory / source.without_crs if source.without_crs else None
+        return [*own, *(sorted(instead.glob("*.conf")) if instead else ())]
+    rules = sorted((crs / "rules").glob("REQUEST-*.conf"))
+    first = [path for path in rules if path.name.startswith(_INITIALIZATION)]
+    # Own rules stand behind the CRS's initialisation, which sets all points to 0, and before its
+    # evaluation, which adds them up.
+    return [*_setup(source, crs), *first, *own, *[path for path in rules if path not in first]]
+
+
+def read_set(source: SignatureSet, directory: Path) -> Reading:
+    """What the files of a set say; RulesetError with all mistakes in them."""
+    files = files_of(source, directory)
+    if not files:
+        where = source.crs or source.directory or source.without_crs
+        raise RulesetError([f"signatures.yaml: set {source.id}: no SecLang files in {where}"])
+    reading = read_rules(files)
+    if reading.mistakes:
+        raise RulesetError([str(remark) for remark in reading.mistakes])
+    return reading
+
+
+def rules_of(source: SignatureSet, exclusions: tuple[Exclusion, ...], directory: Path) -> RuleSet:
+    """The rules of a set without what is excluded everywhere."""
+    return exempted(read_set(source, directory).rules, _split(exclusions)[0])
+
+
+def _setup(source: SignatureSet, crs: Path) -> list[Path]:
+    if source.setup:
+        return [Path(source.setup)]
+    known = (crs / "crs-setup.conf", _DEBIAN_SETUP, crs / "crs-setup.conf.example")
+    return [path for path in known if path.is_file()][:1]
+
+
+def _variables(source: SignatureSet, own: RouteSignatures | None) -> dict[str, bytes]:
+    """What TX holds before the set's own set-up, which leaves alone what is there already."""
+    paranoia = b"%d" % ((own and own.paranoia) or source.paranoia)
+    threshold = (own and own.threshold) or source.threshold
+    points: Points = (own and own.points) or source.points
+    return {
+        "crs_setup_version": b"999",
+        "blocking_paranoia_level": paranoia,
+        "paranoia_level": paranoia,
+        "executing_paranoia_level": paranoia,
+        "detection_paranoia_level": paranoia,
+        "inbound_anomaly_score_threshold": b"%d" % threshold,
+        "critical_anomaly_score": b"%d" % points.critical,
+        "error_anomaly_score": b"%d" % points.error,
+        "warning_anomaly_score": b"%d" % points.warning,
+        "notice_anomaly_score": b"%d" % points.notice,
+        **{name.lower(): value.encode() for name, value in source.variables.items()},
+    }
+
+
+def _split(
+    exclusions: Iterable[Exclusion],
+) -> tuple[list[Exemption], tuple[LocalExemption, ...]]:
+    everywhere: list[Exemption] = []
+    local: list[LocalExemption] = []
+    for one in exclusions:
+        try:
+            exemption = parse_exemption(one.rule, one.tag, one.parameter)
+        except OperatorError as error:
+            raise RulesetError(
+                [f"signatures.yaml: exclusion of {one.rule or one.tag}: {error}"]
+            ) from None
+        if one.path is None and not one.routes:
+            everywhere.append(exemption)
+            continue
+        paths = PathPatterns((one.path,)) if one.path is not None else None
+        local.append(LocalExemption(exemption, paths, one.routes))
+    return everywhere, tuple(local)

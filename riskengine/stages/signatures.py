@@ -1,0 +1,132 @@
+"""Stage 3 of screening: does the request hold what attacks hold? SecLang rules, such as the CRS."""
+
+import zlib
+from collections.abc import Iterable, Sequence
+
+from riskengine.decision import RuleHit, Verdict
+from riskengine.inspection import Batch, Inspection
+from riskengine.ruleset.signatures import SignaturesFile
+from riskengine.seclang.evaluation import Fired
+from riskengine.seclang.exemptions import Exemption
+from riskengine.seclang.fast import FastEvaluation
+from riskengine.stages.signature_sets import CompiledSet, Variant
+
+REASONS = ("signature.match", "signature.threshold", "signature.budget")
+"""Every reason code of the stage; docs/signatures.md explains each."""
+
+_HITS_MAX = 64
+_SHOWN_MAX = 80
+_SHED_SHARE = 8  # under overload a request has an eighth of its budget
+
+
+class SignaturesStage:
+    """Runs signature sets over the requests still open, a batch at a time. No I/O."""
+
+    name = "signatures"
+    dispensable = True
+
+    def __init__(self, rules: SignaturesFile, sets: Sequence[CompiledSet]) -> None:
+        """`sets` are those of `rules` that are not disabled, compiled."""
+        del rules
+        self._sets = tuple(sets)
+
+    async def inspect(self, batch: Batch) -> None:
+        """Leave a hit for each rule that fires, and one for the set that stops the request."""
+        for compiled in self._sets:
+            self._inspect(compiled, batch)
+
+    def _inspect(self, compiled: CompiledSet, batch: Batch) -> None:
+        source = compiled.source
+        shed = self.name in batch.shed
+        budget = source.budget // _SHED_SHARE if shed else source.budget
+        for variant, inspections in _by_variant(compiled, batch.open):
+            local = [_local(compiled, inspection) for inspection in inspections]
+            requests = [inspection.request for inspection in inspections]
+            evaluations = variant.rules.evaluate(requests, budget, local)
+            for inspection, evaluation in zip(inspections, evaluations, strict=True):
+                if evaluation.exhausted and shed:
+                    inspection.degrade(self.name)
+                if evaluation.fired or evaluation.exhausted:
+                    inspection.hits += _hits(compiled, variant, evaluation, shed=shed)
+
+
+def _by_variant(
+    compiled: CompiledSet, inspections: Iterable[Inspection]
+) -> list[tuple[Variant, list[Inspection]]]:
+    grouped: dict[int, tuple[Variant, list[Inspection]]] = {}
+    sampling = compiled.source.sampling
+    for inspection in inspections:
+        if sampling < 100 and _bucket(inspection) >= sampling:
+            continue
+        route = inspection.route.id if inspection.route is not None else ""
+        variant = compiled.variant_of(route)
+        if variant.mode != "disabled":
+            grouped.setdefault(id(variant), (variant, []))[1].append(inspection)
+    return list(grouped.values())
+
+
+def _bucket(inspection: Inspection) -> int:
+    """0 to 99, always the same for one client address."""
+    return zlib.crc32(str(inspection.request.address).encode()) % 100
+
+
+def _local(compiled: CompiledSet, inspection: Inspection) -> list[Exemption]:
+    if not compiled.local:
+        return []
+    route = inspection.route.id if inspection.route is not None else ""
+    key = inspection.normal.key
+    return [one.exemption for one in compiled.local if one.holds(key, route)]
+
+
+def _hits(
+    compiled: CompiledSet, variant: Variant, evaluation: FastEvaluation, *, shed: bool
+) -> list[RuleHit]:
+    source = compiled.source
+    recorded = [
+        fired
+        for fired in evaluation.fired
+        if fired.rule.recorded and fired is not evaluation.stopped
+    ]
+    observed = variant.mode == "observe"
+    hits = [_match(fired) for fired in recorded[:_HITS_MAX]]
+    if evaluation.exhausted and not shed:
+        detail = f"needs more than the {source.budget} bytes of looks that one request may have"
+        spared = observed or source.on_budget == "observe"
+        hits.append(
+            RuleHit("signatures", source.id, source.verdict, "signature.budget", detail, spared)
+        )
+    if evaluation.stopped is not None:
+        detail = _stopped(evaluation.stopped, recorded, variant)
+        hits.append(
+            RuleHit(
+                "signatures", source.id, source.verdict, "signature.threshold", detail, observed
+            )
+        )
+    return hits
+
+
+def _match(fired: Fired) -> RuleHit:
+    """A rule that fired. By itself it stops nothing: it adds points."""
+    first = fired.found[0] if fired.found else None
+    where = first.name if first is not None else "-"
+    text = shown(first.text) if first is not None else "''"
+    points = f"{fired.points} point{'' if fired.points == 1 else 's'}"
+    detail = f"{fired.rule.id} at {where.replace(' ', '_')[:_SHOWN_MAX]}: {text} ({points})"
+    return RuleHit("signatures", str(fired.rule.id), Verdict.ALLOW, "signature.match", detail)
+
+
+def _stopped(stopped: Fired, recorded: Sequence[Fired], variant: Variant) -> str:
+    points = sum(fired.points for fired in recorded)
+    rules = ", ".join(str(fired.rule.id) for fired in recorded[:8] if fired.points)
+    return (
+        f"{points} points of {variant.threshold} by {rules or stopped.rule.id} "
+        f"(stopped by {stopped.rule.id})"
+    )
+
+
+def shown(text: bytes) -> str:
+    """What matched, for a detail: quoted, everything unprintable escaped, 80 characters at most."""
+    quoted = repr(text[:_SHOWN_MAX].decode("utf-8", "backslashreplace"))
+    if len(quoted) > _SHOWN_MAX or len(text) > _SHOWN_MAX:
+        return quoted[: _SHOWN_MAX - 3] + "..."
+    return quoted

@@ -1,0 +1,101 @@
+"""The fast evaluator and the reference agree on requests that nobody thought of."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from riskengine.request import Request, make_request
+from riskengine.seclang.building import build
+from riskengine.seclang.evaluation import Evaluation
+from riskengine.seclang.fast import FastRules
+from riskengine.seclang.pattern_database import compile_database
+from riskengine.seclang.plain import evaluate
+from riskengine.seclang.reader import read_rules
+from riskengine.seclang.rules import RuleSet
+from riskengine.seclang.specialize import specialize
+
+RULES = r"""
+SecAction "id:1,phase:1,pass,nolog,setvar:tx.level=2,setvar:tx.sum=0"
+SecRule TX:level "@lt 3" "id:2,phase:2,pass,nolog,skipAfter:END-HIGH"
+SecRule ARGS "@rx a" "id:3,phase:2,pass,log"
+SecMarker END-HIGH
+SecRule ARGS|!ARGS:skip|REQUEST_COOKIES "@rx (?i)sel(ect)?" \
+    "id:4,phase:2,pass,log,capture,t:urlDecodeUni,t:lowercase,\
+    setvar:tx.sum=+2,setvar:tx.seen_%{tx.0}=1"
+SecRule ARGS_NAMES|REQUEST_HEADERS:User-Agent "!@rx ^[a-z]+$" \
+    "id:5,phase:2,pass,log,setvar:tx.sum=+1"
+SecRule REQUEST_METHOD "@streq POST" "id:6,phase:2,pass,log,chain"
+  SecRule &ARGS "@gt 1" "chain"
+    SecRule ARGS "@pm drop union" "t:removeWhitespace,setvar:tx.sum=+5"
+SecRule ARGS "@validateByteRange 32-126" "id:7,phase:2,pass,log,t:urlDecodeUni,multiMatch"
+SecRule REQUEST_COOKIES:off "@eq 1" \
+    "id:8,phase:1,pass,nolog,ctl:ruleRemoveTargetById=4;ARGS:q,ctl:ruleRemoveById=7"
+SecRule TX:/^seen_/ "@eq 1" "id:9,phase:2,pass,log"
+SecRule REQUEST_HEADERS_NAMES "@rx ^x-(.*)$" \
+    "id:10,phase:1,pass,log,capture,setvar:tx.h_%{tx.1}=1,chain"
+  SecRule TX:/^h_/ "@eq 1"
+SecRule TX:sum "@ge 5" "id:11,phase:2,deny,log"
+"""
+
+names = st.sampled_from(["q", "skip", "a", "Q", "x1", "%61"])
+values = st.one_of(
+    st.sampled_from(
+        ["select", "SEL", "%53elect", "dr op", "union", "a", "", "%00", "1", "%2573el"]
+    ),
+    st.text(max_size=12),
+)
+queries = st.lists(st.tuples(names, values), max_size=4).map(
+    lambda pairs: "&".join(f"{name}={value}" for name, value in pairs)
+)
+headers = st.lists(
+    st.tuples(
+        st.sampled_from(["user-agent", "cookie", "x-a", "accept"]),
+        st.sampled_from(["curl", "Mozilla 5", "off=1", "q=select; off=1", ""]),
+    ),
+    max_size=3,
+).map(tuple)
+requests = st.builds(
+    lambda method, query, head: make_request(
+        client_ip="203.0.113.7", method=method, path="/a", query=query, headers=head
+    ),
+    st.sampled_from(["GET", "POST"]),
+    queries,
+    headers,
+)
+
+
+@pytest.fixture(scope="module")
+def rules(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
+    path: Path = tmp_path_factory.mktemp("rules") / "rules.conf"
+    path.write_text(RULES)
+    reading = read_rules([path])
+    assert not reading.remarks
+    return reading.rules
+
+
+@pytest.fixture(scope="module")
+def fast(rules: RuleSet) -> FastRules:
+    return build(specialize(rules, {}), compile_database)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(batch=st.lists(requests, min_size=1, max_size=4))
+def test_same_rules_fire_on_the_same_values(
+    rules: RuleSet, fast: FastRules, batch: list[Request]
+) -> None:
+    for request, evaluation in zip(batch, fast.evaluate(batch), strict=True):
+        assert findings(evaluation) == findings(evaluate(rules, request, {}))
+
+
+def test_a_request_beyond_its_budget_is_said_to_be(fast: FastRules) -> None:
+    request = make_request(
+        client_ip="203.0.113.7", method="GET", path="/", query="q=" + "a" * 9_000
+    )
+    assert fast.evaluate([request], budget=1_000)[0].exhausted
+    assert not fast.evaluate([request])[0].exhausted
+
+
+def findings(evaluation: Evaluation) -> list[object]:
+    return [(one.rule.id, one.found, one.points) for one in evaluation.fired if one.rule.recorded]
