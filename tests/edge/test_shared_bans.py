@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from riskengine.v1 import riskengine_pb2 as pb
@@ -61,6 +62,7 @@ async def settled(address: str, client: str, reason: str) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.slow
 async def test_a_ban_reaches_every_worker_and_is_lifted_by_one_command(tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     (tmp_path / "rules" / "limits.yaml").write_text(LIMITS)
