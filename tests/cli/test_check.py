@@ -159,7 +159,8 @@ def test_schema_writes_one_file_for_each_kind_of_rule_file(rules: Path) -> None:
     done = check(rules, command="schema")
     assert done.returncode == 0
     assert sorted(path.name for path in (rules / "schema").iterdir()) == [
-        f"{name}.schema.json" for name in ("addresses", "behavior", "limits", "parameters", "tests")
+        f"{name}.schema.json"
+        for name in ("addresses", "behavior", "limits", "parameters", "signatures", "tests")
     ]
 
 
