@@ -38,13 +38,13 @@ def test_each_stage_sees_what_the_ones_before_it_left() -> None:
     report = sum_of([DENIED, DENIED, THROTTLED, ALLOWED, WELCOME])
     assert (report.requests, report.allowed, report.throttled, report.denied) == (5, 2, 1, 2)
     assert [stage.stage for stage in report.stages] == list(STAGES)
-    assert [stage.entered for stage in report.stages] == [5, 3, 3, 2]
-    assert [stage.stopped for stage in report.stages] == [2, 0, 1, 0]
+    assert [stage.entered for stage in report.stages] == [5, 3, 3, 3, 2]
+    assert [stage.stopped for stage in report.stages] == [2, 0, 0, 1, 0]
 
 
 def test_rules_tell_what_they_decided_and_what_they_only_saw() -> None:
     report = sum_of([DENIED, WATCHED, WELCOME])
-    addresses, behavior = report.stages[0], report.stages[3]
+    addresses, behavior = report.stages[0], report.stages[4]
     assert [(r.rule_id, r.denied, r.allowed) for r in addresses.rules] == [
         ("bad", 1, 0),
         ("friends", 0, 1),
@@ -55,8 +55,8 @@ def test_rules_tell_what_they_decided_and_what_they_only_saw() -> None:
 
 
 def test_stage_that_nobody_foresaw_is_shown_all_the_same() -> None:
-    report = sum_of([stopped("signatures", "crs", Verdict.DENY)])
-    assert report.stages[-1].stage == "signatures"
+    report = sum_of([stopped("reputation", "crs", Verdict.DENY)])
+    assert report.stages[-1].stage == "reputation"
     assert report.stages[-1].stopped == 1
 
 

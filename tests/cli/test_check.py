@@ -160,7 +160,15 @@ def test_schema_writes_one_file_for_each_kind_of_rule_file(rules: Path) -> None:
     assert done.returncode == 0
     assert sorted(path.name for path in (rules / "schema").iterdir()) == [
         f"{name}.schema.json"
-        for name in ("addresses", "behavior", "bots", "limits", "parameters", "tests")
+        for name in (
+            "addresses",
+            "behavior",
+            "bots",
+            "limits",
+            "parameters",
+            "signatures",
+            "tests",
+        )
     ]
 
 
