@@ -53,13 +53,15 @@ class DistinctKeys:
 class KeyCount:
     """Distinct keys of the window that runs and of the one before: old ones are forgotten."""
 
-    __slots__ = ("_current", "_period", "_previous", "_window_s", "estimate")
+    __slots__ = ("_current", "_period", "_previous", "_window_s", "ends", "estimate", "starts")
 
     def __init__(self, window_s: float, hash_of: Callable[[str], int] = hash) -> None:
         self._window_s = max(60.0, window_s)
         self._current = DistinctKeys(hash_of)
         self._previous = 0.0
         self._period = -1
+        self.starts, self.ends = 0.0, 0.0
+        """Seconds since the epoch within which a key that was added need not be added again."""
         self.estimate = 0.0
         """Distinct keys: of this window, or of the last one where that had more."""
 
@@ -70,6 +72,7 @@ class KeyCount:
             self._previous = self._current.estimate() if period == self._period + 1 else 0.0
             self._current.clear()
             self._period = period
+            self.starts, self.ends = period * self._window_s, (period + 1) * self._window_s
             self.estimate = self._previous
         if self._current.add(key):
             self.estimate = max(self._previous, self._current.estimate())

@@ -23,6 +23,9 @@ STORE_UNAVAILABLE = "rate_limit.store_unavailable"
 
 LOCAL_KEYS_MAX = 65_536
 
+_MAIN, _CONCURRENCY = Part.MAIN, Algorithm.CONCURRENCY
+_tuple = tuple.__new__  # what a NamedTuple's own constructor calls, without its Python frame
+
 _MARGIN_S = 0.001  # what is left of the deadline for saying the answer
 _RETRY_WITHOUT_STORE_S = 1.0
 
@@ -89,20 +92,20 @@ class RateLimitsStage:
         """
         counts: list[Count] = []
         hits: list[Hit] = []
-        groups: set[str] = set()
-        verified = inspection.origin.verified
+        groups: tuple[str, ...] = ()  # hardly ever more than one
+        claim = inspection.origin.state
         for limit in self.plan.limits_at(inspection):
-            if verified and not limit.for_bots:
+            if not claim if limit.for_bots else claim == "verified":
                 continue
-            if limit.group in groups or not limit.counts(inspection):
+            if limit.group in groups or (limit.conditional and not limit.counts(inspection)):
                 continue
             found = limit.hits(inspection, self._token)
             if found and limit.group is not None and not limit.observed:
-                groups.add(limit.group)
+                groups += (limit.group,)
             for count, hit in found:
                 counts.append(count)
                 hits.append(hit)
-        return _Counted(inspection, counts, hits)
+        return _tuple(_Counted, (inspection, counts, hits))
 
     async def _ask(
         self, counters: Counters, counted: list[_Counted], budget_s: float
@@ -159,27 +162,28 @@ def _least(count: Count, hit: Hit, before: list[Hit]) -> int:
 
 
 def _report(one: _Counted, tallies: list[Tally], escalations: Escalations | None) -> None:
+    inspection, counts, hits = one
     states: list[LimitState] = []
     places: list[Hit] = []
     counting = True
-    for count, hit, tally in zip(one.counts, one.hits, tallies, strict=True):
+    for count, hit, tally in zip(counts, hits, tallies, strict=True):
         admitted, remaining, retry_after_s = tally
-        limit = count.limit
-        if count.part is Part.MAIN:
+        limit, subject, part = count
+        if part is _MAIN:
             states.append(
                 LimitState(limit.id, hit[1], remaining, limit.window_s, retry_after_s, hit[4])
             )
         if not admitted:
             counting = counting and hit.observed
             exceeded = _exceeded(count, hit, tally)
-            one.inspection.hits.append(exceeded)
+            inspection.hits.append(exceeded)
             if escalations is not None and limit.rule.escalation is not None:
-                escalations.note(limit.rule, count.subject, one.inspection.request, exceeded)
-        elif hit[6] is Algorithm.CONCURRENCY:
+                escalations.note(limit.rule, subject, inspection.request, exceeded)
+        elif hit[6] is _CONCURRENCY:
             places.append(hit)
-    one.inspection.limits = tuple(states)
+    inspection.limits = tuple(states)
     if places and counting:
-        one.inspection.places = tuple(places)
+        inspection.places = tuple(places)
 
 
 def _exceeded(count: Count, hit: Hit, tally: Tally) -> RuleHit:

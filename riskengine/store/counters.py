@@ -21,6 +21,8 @@ class Algorithm(IntEnum):
     CONCURRENCY = 5
     """Requests in flight; each holds a place until it gives it back or `window_us` is over."""
 
+    __hash__ = int.__hash__  # Enum's own is a Python function, and hits are hashed all the time
+
     @property
     def word(self) -> str:
         """The word of rules and keys."""

@@ -18,6 +18,7 @@ TEXT = b"\n".join(
 DIGEST = hashlib.sha1(TEXT, usedforsecurity=False).hexdigest()
 """What EVALSHA knows the script by."""
 
+_CONCURRENCY = Algorithm.CONCURRENCY
 _ANSWER = struct.Struct("<id")
 _tuple = tuple.__new__  # what a NamedTuple's own constructor calls, without its Python frame
 
@@ -50,7 +51,7 @@ def write_call(requests: Sequence[Sequence[Hit]], at_us: Sequence[int] | None) -
                 keys.setdefault(hit[0], len(keys) + 1),
                 specs.setdefault(hit[1:9], len(specs) + 1),
             )
-            if hit[6] is Algorithm.CONCURRENCY:
+            if hit[6] is _CONCURRENCY:
                 tokens.append(hit.token[:8].ljust(8, b"\0"))
     return Call(
         list(keys),
