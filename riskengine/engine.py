@@ -7,6 +7,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from riskengine.banning import OffenderBans, bans_of, one_moment_each
 from riskengine.batcher import Batcher, Work
@@ -137,6 +138,10 @@ class Engine:
     def stale_lists(self) -> list[str]:
         """Ids of lists and databases that are older than they may be."""
         return self.ruleset.stale(self._clock.now())
+
+    def outside(self) -> list[Path]:
+        """Directories beside the rules' own whose files are part of the rules that decide now."""
+        return self.ruleset.outside()
 
     async def prepare(self) -> None:
         """Learn which bans there are, and go on doing so; the store may well be away."""

@@ -17,7 +17,7 @@ from riskengine.ruleset.ruleset import Ruleset
 from riskengine.ruleset.validation import validate
 from riskengine.ruleset.yaml_source import Document, Mistake, read_document
 
-StageName = Literal["addresses", "parameters", "rate_limits", "behavior"]
+StageName = Literal["addresses", "parameters", "signatures", "rate_limits", "behavior"]
 STAGES: tuple[StageName, ...] = get_args(StageName)
 
 

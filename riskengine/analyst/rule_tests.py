@@ -23,6 +23,7 @@ from riskengine.ruleset.addresses import AddressesFile
 from riskengine.ruleset.behavior import BehaviorFile
 from riskengine.ruleset.limits import LimitsFile
 from riskengine.ruleset.ruleset import Ruleset
+from riskengine.ruleset.signatures import SignaturesFile
 from riskengine.store.memory import MemoryCounters
 
 _START = 1_700_000_000.0
@@ -77,6 +78,7 @@ def _only(
     empty: dict[str, Any] = {
         "addresses": {"addresses": AddressesFile()},
         "parameters": {"parameters": parameters},
+        "signatures": {"signatures": SignaturesFile()},
         "rate_limits": {"limits": LimitsFile()},
         "behavior": {"behavior": BehaviorFile()},
     }

@@ -12,7 +12,10 @@ from riskengine.analyst.check import CheckReport, check_rules
 from riskengine.analyst.known_good import GoodTraffic
 from riskengine.analyst.rule_schemas import write_schemas
 from riskengine.analyst.rule_tests import TestResult
+from riskengine.analyst.signature_report import SetReport
+from riskengine.cli.progress import say_compiling
 from riskengine.errors import SettingsError
+from riskengine.seclang.pattern_cache import PatternCache, default_directory
 
 _STOPPED_SHOWN = 20
 
@@ -30,13 +33,14 @@ def check(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Report for programs.")] = False,
 ) -> None:
-    """Load the rules, run their tests, run known-good traffic.
+    """Load the rules and signatures, run their tests, run known-good traffic.
 
     Exits with 0 when all is well, 2 on bad arguments, 3 when rules or tests do not load, 4 when a
     rule test failed, 5 when good traffic was stopped.
     """
     _require_directory(rules)
-    report = check_rules(rules, models, good or _good_beside(rules))
+    patterns = PatternCache(default_directory(), on_compile=say_compiling)
+    report = check_rules(rules, models, good or _good_beside(rules), patterns)
     if as_json:
         typer.echo(json.dumps(report.as_json(), indent=2))
     else:
@@ -72,8 +76,21 @@ def _show(report: CheckReport) -> None:
         return
     counts = ", ".join(_counted(n, kind.removesuffix("s")) for kind, n in report.counts.items())
     console.print(f"[green]ok[/green]    {escape(str(report.rules))} loads: {counts}")
+    for one in report.signatures:
+        _show_set(console, one)
     _show_tests(console, report.tests)
     _show_good(console, report.good)
+
+
+def _show_set(console: Console, one: SetReport) -> None:
+    for left in one.left_out:
+        rule = f"rule {left.rule_id}: " if left.rule_id else ""
+        console.print(escape(f"{left.file}:{left.line}: {rule}{left.kind}: {left.cause}"))
+    unsupported = {left.rule_id for left in one.left_out if left.kind == "unsupported"}
+    told = f"{_counted(one.signatures, 'signature')} of {_counted(one.files, 'SecLang file')}"
+    if unsupported:
+        told += f", {len(unsupported)} left out as unsupported"
+    console.print(f"[green]ok[/green]    {escape(one.id)}: {told}")
 
 
 def _show_tests(console: Console, tests: tuple[TestResult, ...]) -> None:

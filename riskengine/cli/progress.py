@@ -1,4 +1,4 @@
-"""A progress bar for long work: on a terminal, never in a pipe."""
+"""Progress of long work: on a terminal, never in a pipe."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,3 +19,10 @@ def progress(total: int, name: str) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, TimeRemainingColumn(), console=console, transient=True) as bars:
         task = bars.add_task(escape(name), total=total)
         yield lambda position: bars.update(task, completed=position)
+
+
+def say_compiling(patterns: int) -> None:
+    """Say that `patterns` of signatures are being compiled, which may take a minute, once."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        console.print(f"[dim]compiling {patterns} patterns of signatures; later starts find them")

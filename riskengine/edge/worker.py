@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO, Protocol
 
 import watchfiles
@@ -33,6 +34,8 @@ _ORPHAN_DRAIN_S = 1.0
 _AGE_EVERY_S = 10.0
 _SETTLE_MS = 200
 """Rule files that are written one after the other are read once."""
+_QUIET_MS = 1_000
+"""How long nothing must happen before a watch just begun is believed to see everything."""
 
 
 class ServedEngine(Protocol):
@@ -68,6 +71,8 @@ class Service:
     """What is to be done before the first request, on the loop that serves."""
     stale: Callable[[], list[str]] = list
     """Names of lists and databases that are older than they may be."""
+    outside: Callable[[], list[Path]] = list
+    """Directories beside the rules' own whose files are part of the rules: the CRS."""
 
 
 def run_worker(open_service: Callable[[Settings], Service]) -> int:
@@ -159,9 +164,25 @@ class Worker:
         return Report(text, str(failure or ""), self._service.stale())
 
     async def _watch_rules(self) -> None:
-        paths = [path for path in (self._settings.rules, self._settings.models) if path.exists()]
-        async for _ in watchfiles.awatch(*paths, debounce=_SETTLE_MS, step=50):
-            await self._reload()
+        paths, behind = self._watched(), False
+        while True:
+            changes = watchfiles.awatch(
+                *paths, debounce=_SETTLE_MS, step=50, rust_timeout=_QUIET_MS, yield_on_timeout=True
+            )
+            async with contextlib.aclosing(changes):
+                async for changed in changes:
+                    if not changed and not behind:
+                        continue
+                    behind = False
+                    await self._reload()
+                    if self._watched() != paths:
+                        break
+            # The rules name another CRS now; what changed there before it was watched is read too.
+            paths, behind = self._watched(), True
+
+    def _watched(self) -> list[Path]:
+        own = [path for path in (self._settings.rules, self._settings.models) if path.exists()]
+        return [*own, *self._service.outside()]
 
     async def _watch_age(self) -> None:
         while True:

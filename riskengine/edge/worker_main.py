@@ -17,7 +17,12 @@ def open_service(settings: Settings) -> Service:
     engine = open_engine(settings, clock=SystemClock(), metrics=metrics)
     methods = native_methods(engine) | ext_authz_methods(engine, settings)
     return Service(
-        engine, methods, metrics.exposition, prepare=engine.prepare, stale=engine.stale_lists
+        engine,
+        methods,
+        metrics.exposition,
+        prepare=engine.prepare,
+        stale=engine.stale_lists,
+        outside=engine.outside,
     )
 
 

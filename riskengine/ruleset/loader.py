@@ -21,6 +21,7 @@ from riskengine.ruleset.override_files import OverrideFiles
 from riskengine.ruleset.parameters import ParametersFile
 from riskengine.ruleset.routes import RouteTable
 from riskengine.ruleset.ruleset import Ruleset
+from riskengine.ruleset.signature_files import contents_of
 from riskengine.ruleset.signatures import SignaturesFile
 from riskengine.ruleset.validation import AnyEntry, validate
 from riskengine.ruleset.yaml_source import Document, Mistake, read_document
@@ -114,6 +115,7 @@ class _Load:
                 | self._lists.contents
                 | self._overrides.contents
                 | {one.rule.file: one.fingerprint.encode() for one in databases}
+                | contents_of(signatures.sets, self._directory)
             ),
             directory=self._directory,
             overrides=self._overrides.of(limits),

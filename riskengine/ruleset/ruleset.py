@@ -16,9 +16,12 @@ from riskengine.ruleset.override_files import Overrides
 from riskengine.ruleset.parameters import ParameterRoute, ParametersFile
 from riskengine.ruleset.request_checks import CheckRule
 from riskengine.ruleset.routes import RouteTable
-from riskengine.ruleset.signatures import SignaturesFile
+from riskengine.ruleset.signature_files import watched_of
+from riskengine.ruleset.signatures import SignatureSet, SignaturesFile
 
-StoppingRule = BlockList | BotRule | CheckRule | ParameterRoute | LimitRule | ThresholdRule
+StoppingRule = (
+    BlockList | BotRule | CheckRule | ParameterRoute | SignatureSet | LimitRule | ThresholdRule
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +51,17 @@ class Ruleset:
         lists = [name for name, one in self.lists.items() if one.is_stale(now)]
         return lists + [one.rule.id for one in self.databases if one.is_stale(now)]
 
+    def outside(self) -> list[Path]:
+        """What the rules are read from beside their directory: the installed CRS."""
+        return watched_of(self.signatures.sets, self.directory)
+
     def stopping_rules(self) -> Iterator[StoppingRule]:
         """Every rule that can stop a request, in the order of the funnel."""
         yield from self.addresses.blocklists
         yield from self.bots.bots
         yield from self.parameters.checks
         yield from self.parameters.routes
+        yield from self.signatures.sets
         yield from self.limits.limits
         yield from self.behavior.thresholds
 

@@ -5,7 +5,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from riskengine.decision import Verdict
-from riskengine.ruleset.fields import Entry, Identifier, Mode, Rule, StoppingVerdict
+from riskengine.ruleset.fields import Banning, Entry, Identifier, Mode, Rule, StoppingVerdict
+from riskengine.ruleset.origin_match import OriginMatch
 from riskengine.ruleset.path_patterns import PathPattern
 
 BUDGET_DEFAULT = 4_000_000
@@ -42,11 +43,13 @@ class RouteSignatures(Entry):
     """Mode there."""
 
 
-class SignatureSet(Rule):
+class SignatureSet(Banning, Rule):
     """One set of signatures and what becomes of requests that reach its threshold."""
 
     verdict: StoppingVerdict = Verdict.DENY
     """What becomes of a request that the set stops."""
+    match: OriginMatch = OriginMatch()
+    """Only requests of these origins are looked at; all where it is left out."""
     crs: str | None = None
     """Directory of an installed CRS: the one that holds `rules/`."""
     setup: str | None = None

@@ -13,8 +13,10 @@ class Scanner:
 
     def __init__(self, compiled: Compiled, bits: dict[int, int], of_empty: int) -> None:
         """`bits` are those of each id; `of_empty` is what an empty value holds."""
-        self._database = hyperscan.loadb(compiled.data, hyperscan.HS_MODE_BLOCK)
-        self._database.scratch = hyperscan.Scratch(self._database)
+        self._database: hyperscan.Database | _NoPatterns = _NoPatterns()
+        if compiled.data:
+            self._database = hyperscan.loadb(compiled.data, hyperscan.HS_MODE_BLOCK)
+            self._database.scratch = hyperscan.Scratch(self._database)
         self._bits = bits
         self._found = 0
         self._of_empty = of_empty
@@ -37,3 +39,10 @@ class Scanner:
 
     def _note(self, place: int, start: int, end: int, flags: int, context: object) -> None:
         self._found |= self._bits[place]
+
+
+class _NoPatterns:
+    """Stands for a database of nothing, which hyperscan does not make."""
+
+    def scan(self, value: bytes, note: object) -> None:
+        """Finds nothing."""

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from riskengine.errors import OperatorError, RulesetError
+from riskengine.origin.matching import origin_test
 from riskengine.ruleset.path_patterns import PathPatterns
+from riskengine.ruleset.signature_files import files_of
 from riskengine.ruleset.signatures import Exclusion, Points, RouteSignatures, SignatureSet
 from riskengine.seclang.building import build
 from riskengine.seclang.exemptions import Exemption, exempted, parse_exemption
@@ -14,9 +16,6 @@ from riskengine.seclang.pattern_cache import PatternCache
 from riskengine.seclang.reader import Reading, read_rules
 from riskengine.seclang.rules import RuleSet
 from riskengine.seclang.specialize import specialize
-
-_DEBIAN_SETUP = Path("/etc/modsecurity/crs/crs-setup.conf")
-_INITIALIZATION = ("REQUEST-900", "REQUEST-901", "REQUEST-903", "REQUEST-905")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +54,7 @@ class CompiledSet:
     ) -> None:
         """Raises RulesetError with all mistakes of its SecLang files."""
         self.source = source
+        self.meant = origin_test(source.match)
         reading = read_set(source, directory)
         self.files = len(reading.rules.rules)
         everywhere, self.local = _split(exclusions)
@@ -82,20 +82,6 @@ class CompiledSet:
         return self._by_route.get(route, self._everywhere)
 
 
-def files_of(source: SignatureSet, directory: Path) -> list[Path]:
-    """The SecLang files of a set, in the order in which they are read."""
-    own = sorted((directory / source.directory).glob("*.conf")) if source.directory else []
-    crs = Path(source.crs) if source.crs else None
-    if crs is None or not (crs / "rules").is_dir():
-        instead = directory / source.without_crs if source.without_crs else None
-        return [*own, *(sorted(instead.glob("*.conf")) if instead else ())]
-    rules = sorted((crs / "rules").glob("REQUEST-*.conf"))
-    first = [path for path in rules if path.name.startswith(_INITIALIZATION)]
-    # Own rules stand behind the CRS's initialisation, which sets all points to 0, and before its
-    # evaluation, which adds them up.
-    return [*_setup(source, crs), *first, *own, *[path for path in rules if path not in first]]
-
-
 def read_set(source: SignatureSet, directory: Path) -> Reading:
     """What the files of a set say; RulesetError with all mistakes in them."""
     files = files_of(source, directory)
@@ -111,13 +97,6 @@ def read_set(source: SignatureSet, directory: Path) -> Reading:
 def rules_of(source: SignatureSet, exclusions: tuple[Exclusion, ...], directory: Path) -> RuleSet:
     """The rules of a set without what is excluded everywhere."""
     return exempted(read_set(source, directory).rules, _split(exclusions)[0])
-
-
-def _setup(source: SignatureSet, crs: Path) -> list[Path]:
-    if source.setup:
-        return [Path(source.setup)]
-    known = (crs / "crs-setup.conf", _DEBIAN_SETUP, crs / "crs-setup.conf.example")
-    return [path for path in known if path.is_file()][:1]
 
 
 def _variables(source: SignatureSet, own: RouteSignatures | None) -> dict[str, bytes]:

@@ -54,8 +54,10 @@ def _by_variant(
     compiled: CompiledSet, inspections: Iterable[Inspection]
 ) -> list[tuple[Variant, list[Inspection]]]:
     grouped: dict[int, tuple[Variant, list[Inspection]]] = {}
-    sampling = compiled.source.sampling
+    sampling, meant = compiled.source.sampling, compiled.meant
     for inspection in inspections:
+        if meant is not None and not meant(inspection.origin):
+            continue
         if sampling < 100 and _bucket(inspection) >= sampling:
             continue
         route = inspection.route.id if inspection.route is not None else ""

@@ -178,3 +178,57 @@ def test_default_rules_pass_their_tests_and_stop_no_good_traffic() -> None:
     assert (code, told["mistakes"], failed) == (0, [], [])
     assert told["good"]["requests"] > 1000
     assert told["good"]["stopped"] == []
+
+
+SIGNATURES = """sets:
+  - {id: own, description: Ours., directory: seclang}
+  - {id: idle, description: Not run., directory: gone, mode: disabled}
+"""
+SECLANG = r"""SecRule ARGS "@contains attack" "id:1,phase:2,deny,status:403"
+SecRule IP:hits "@gt 3" "id:2,phase:2,deny,status:403"
+SecRule ARGS "@contains x" "id:3,phase:5,deny"
+SecRule ARGS "@contains noise" "id:4,phase:2,pass,expirevar:ip.seen=60"
+"""
+
+
+def with_seclang(rules: Path, text: str) -> Path:
+    (rules / "seclang").mkdir()
+    file = rules / "seclang" / "own.conf"
+    file.write_text(text)
+    (rules / "signatures.yaml").write_text(SIGNATURES)
+    return file
+
+
+def test_what_of_seclang_is_not_supported_is_listed_with_place_rule_and_cause(rules: Path) -> None:
+    file = with_seclang(rules, SECLANG)
+    done = check(rules)
+    assert done.returncode == 0
+    assert f"{file}:2: rule 2: unsupported: the variable IP is not kept here" in done.stdout
+    assert f"{file}:3: rule 3: unsupported: phase 5 is behind the answer" in done.stdout
+    assert f"{file}:4: rule 4: without effect: expirevar:ip.seen=60" in done.stdout
+    assert "own: 2 signatures of 1 SecLang file, 2 left out as unsupported" in done.stdout
+    assert "compiling" not in done.stdout + done.stderr
+
+
+def test_json_counts_signatures_per_set_and_lists_what_is_left_out(rules: Path) -> None:
+    file = with_seclang(rules, SECLANG)
+    code, told = report(rules)
+    assert code == 0
+    [own] = told["signatures"]
+    assert (own["id"], own["signatures"], own["files"]) == ("own", 2, 1)
+    assert [(left["line"], left["rule_id"], left["kind"]) for left in own["left_out"]] == [
+        (2, 2, "unsupported"), (3, 3, "unsupported"), (4, 4, "without effect"),
+    ]  # fmt: skip
+    assert {left["file"] for left in own["left_out"]} == {str(file)}
+
+
+def test_mistakes_of_seclang_end_with_3_and_their_places(rules: Path) -> None:
+    (rules / "tests" / "addresses_test.yaml").unlink()
+    file = with_seclang(
+        rules, SECLANG + 'SecRule ARGS "@contains y" "id:1,phase:2,deny"\nSecRule "'
+    )
+    done = check(rules)
+    assert done.returncode == 3
+    assert f"{file}:5: rule 1: the id is taken by {file}:1" in done.stdout
+    assert f'{file}:6: SecRule: a " is opened and never closed' in done.stdout
+    assert "2 mistakes; nothing was run" in done.stdout

@@ -76,3 +76,45 @@ async def test_metrics_page_counts_decisions_reloads_and_workers(tmp_path: Path)
         assert allowed[0].endswith(" 1.0")
         assert "riskengine_workers 1" in page
         assert page.count("# TYPE riskengine_decisions_total counter") == 1
+
+
+async def test_an_edited_core_rule_set_outside_the_rules_decides_soon(tmp_path: Path) -> None:
+    crs = tmp_path / "crs" / "rules"
+    crs.mkdir(parents=True)
+    rule = 'SecRule REQUEST_URI "@contains {}" "id:1,phase:1,deny,t:none"\n'
+    (crs / "REQUEST-942.conf").write_text(rule.format("nowhere"))
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "signatures.yaml").write_text(
+        f"sets:\n  - {{id: crs, description: The CRS., crs: {tmp_path / 'crs'}}}\n"
+    )
+    async with real_service(tmp_path, "--store", "memory") as service:
+        address = await service.address()
+        first = await decide(address)
+        assert first.verdict == pb.VERDICT_ALLOW
+
+        (crs / "REQUEST-942.conf").write_text(rule.format("/"))
+        await service.log("rules reloaded")
+        second = await decide(address)
+        assert (second.verdict, second.rule_id) == (pb.VERDICT_DENY, "crs")
+        assert second.ruleset_revision != first.ruleset_revision
+
+        (crs / "REQUEST-942.conf").write_text('SecRule "')
+        told = await service.log("rules do not load, the last good ones decide on")
+        assert told["mistakes"][0].startswith(f"{crs}/REQUEST-942.conf:1: ")
+        assert (await decide(address)).rule_id == "crs"
+
+
+async def test_a_core_rule_set_that_rules_name_later_is_watched_too(tmp_path: Path) -> None:
+    crs = tmp_path / "crs" / "rules"
+    crs.mkdir(parents=True)
+    rule = 'SecRule REQUEST_URI "@contains {}" "id:1,phase:1,deny,t:none"\n'
+    (crs / "REQUEST-942.conf").write_text(rule.format("nowhere"))
+    async with real_service(tmp_path, "--store", "memory") as service:
+        address = await service.address()
+        (tmp_path / "rules" / "signatures.yaml").write_text(
+            f"sets:\n  - {{id: crs, description: The CRS., crs: {tmp_path / 'crs'}}}\n"
+        )
+        await service.log("rules reloaded")
+        (crs / "REQUEST-942.conf").write_text(rule.format("/"))  # maybe before it is watched
+        while (await decide(address)).verdict == pb.VERDICT_ALLOW:
+            await service.log("rules reloaded")

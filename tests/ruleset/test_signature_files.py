@@ -1,0 +1,65 @@
+"""The files that signatures are made of: their order, what they do to the revision, the watch."""
+
+from pathlib import Path
+
+import pytest
+
+from riskengine.ruleset.loader import load_ruleset
+from riskengine.ruleset.signature_files import files_of
+
+RULES = """sets:
+  - {{id: crs, description: The CRS and ours., crs: {crs}, directory: own, without_crs: small}}
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A rules directory beside an installed CRS."""
+    for name in ("crs/rules", "rules/own", "rules/small"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "crs" / "crs-setup.conf").write_text("# set-up\n")
+    for name in ("REQUEST-942-SQLI.conf", "REQUEST-901-INITIALIZATION.conf", "RESPONSE-950.conf"):
+        (tmp_path / "crs" / "rules" / name).write_text("# rules\n")
+    (tmp_path / "crs" / "rules" / "words.data").write_text("one\n")
+    (tmp_path / "rules" / "own" / "own.conf").write_text("# ours\n")
+    (tmp_path / "rules" / "small" / "small.conf").write_text("# small\n")
+    (tmp_path / "rules" / "signatures.yaml").write_text(RULES.format(crs=tmp_path / "crs"))
+    return tmp_path
+
+
+def test_own_rules_stand_between_initialisation_and_the_rest_of_the_crs(place: Path) -> None:
+    ruleset = load_ruleset(place / "rules")
+    assert [path.name for path in files_of(ruleset.signatures.sets[0], ruleset.directory)] == [
+        "crs-setup.conf", "REQUEST-901-INITIALIZATION.conf", "own.conf", "REQUEST-942-SQLI.conf",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        "crs/rules/REQUEST-942-SQLI.conf", "crs/rules/words.data", "crs/crs-setup.conf",
+        "rules/own/own.conf",
+    ],
+)  # fmt: skip
+def test_the_revision_changes_with_every_file_of_a_set(place: Path, changed: str) -> None:
+    before = load_ruleset(place / "rules").revision
+    (place / changed).write_text("# other\n")
+    assert load_ruleset(place / "rules").revision != before
+
+
+@pytest.mark.parametrize("changed", ["crs/rules/RESPONSE-950.conf", "rules/small/small.conf"])
+def test_the_revision_does_not_change_with_files_that_are_not_read(
+    place: Path, changed: str
+) -> None:
+    before = load_ruleset(place / "rules").revision
+    (place / changed).write_text("# other\n")
+    assert load_ruleset(place / "rules").revision == before
+
+
+def test_directories_of_the_crs_are_watched_beside_that_of_the_rules(place: Path) -> None:
+    assert load_ruleset(place / "rules").outside() == [place / "crs", place / "crs" / "rules"]
+
+
+def test_where_no_crs_is_installed_nothing_outside_is_watched(place: Path) -> None:
+    (place / "crs" / "rules").rename(place / "away")
+    assert load_ruleset(place / "rules").outside() == []
