@@ -45,20 +45,25 @@ class DenialCache:
         if at_us is not None or not requests:
             return await self._inner.hit(requests, at_us=at_us, budget_s=budget_s)
         now = self._clock.monotonic()
+        if not self._refusals:  # the usual case needs no bookkeeping
+            tallies = await self._inner.hit(requests, budget_s=budget_s)
+            self._learn_all(requests, tallies, now)
+            return tallies
         answers: list[list[Tally]] = []
         asked: list[int] = []
         for number, request in enumerate(requests):
-            known = self._recall(request, now) if self._refusals else None
+            known = self._recall(request, now)
             answers.append(known or [])
             if known is None:
                 asked.append(number)
         self.spared += len(requests) - len(asked)
         if not asked:
             return answers
-        tallies = await self._inner.hit([requests[n] for n in asked], budget_s=budget_s)
+        rest = [requests[n] for n in asked]
+        tallies = await self._inner.hit(rest, budget_s=budget_s)
         for number, own in zip(asked, tallies, strict=True):
             answers[number] = own
-            self._learn(requests[number], own, now)
+        self._learn_all(rest, tallies, now)
         return answers
 
     async def close(self) -> None:
@@ -78,6 +83,15 @@ class DenialCache:
             return None
         passed = now - since
         return [_aged(tally, passed) if tally[2] else tally for tally in tallies]
+
+    def _learn_all(
+        self, requests: Sequence[Sequence[Hit]], tallies: list[list[Tally]], now: float
+    ) -> None:
+        """Remember whom a batch refused; one look tells where it was nobody."""
+        if not [tally for own in tallies for tally in own if not tally[0]]:
+            return
+        for request, own in zip(requests, tallies, strict=True):
+            self._learn(request, own, now)
 
     def _learn(self, request: Sequence[Hit], tallies: list[Tally], now: float) -> None:
         full = [

@@ -58,7 +58,9 @@ class LeasedCounters:
         budget_s: float,
     ) -> list[list[Tally]]:
         """See `Counters.hit`; times that are given are counted without leases."""
-        if at_us is not None or not any(hit.lease for hits in requests for hit in hits):
+        # A list, because most batches have no leases and a generator costs each hit twice as much.
+        leased = [hit for hits in requests for hit in hits if hit.lease]
+        if at_us is not None or not leased:
             return await self._inner.hit(requests, at_us=at_us, budget_s=budget_s)
         deadline = self._clock.monotonic() + budget_s
         await self._fetch(requests, budget_s)

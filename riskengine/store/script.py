@@ -44,12 +44,13 @@ def write_call(requests: Sequence[Sequence[Hit]], at_us: Sequence[int] | None) -
     specs: dict[tuple[object, ...], int] = {}
     words: list[int] = []
     tokens: list[bytes] = []
+    number_key, number_spec = keys.setdefault, specs.setdefault
     for hits in requests:
         words.append(len(hits))
         for hit in hits:
             words += (
-                keys.setdefault(hit[0], len(keys) + 1),
-                specs.setdefault(hit[1:9], len(specs) + 1),
+                number_key(hit[0], len(keys) + 1),
+                number_spec(hit[1:9], len(specs) + 1),
             )
             if hit[6] is _CONCURRENCY:
                 tokens.append(hit.token[:8].ljust(8, b"\0"))
@@ -65,7 +66,12 @@ def write_call(requests: Sequence[Sequence[Hit]], at_us: Sequence[int] | None) -
 def read_answer(answer: bytes, requests: Sequence[Sequence[Hit]]) -> list[list[Tally]]:
     """The tallies of `requests`, in their order."""
     tallies = [
-        _tuple(Tally, (left >= 0, left if left >= 0 else -1 - left, wait_us / 1_000_000))
+        _tuple(
+            Tally,
+            (True, left, wait_us / 1_000_000)
+            if left >= 0
+            else (False, -1 - left, wait_us / 1_000_000),
+        )
         for left, wait_us in _ANSWER.iter_unpack(answer)
     ]
     found, start = [], 0
