@@ -120,10 +120,13 @@ class Worker:
         self._drain_s = settings.drain_s
         self._reloading = asyncio.Lock()
         self._stale: list[str] = []
+        self._watch: asyncio.Task[None]
 
     async def start(self) -> None:
         """Serve, and say so."""
         await self._service.prepare()
+        self._watch = spawn(self._watch_rules(), name="rules-watch")
+        await asyncio.sleep(0)  # its first step begins the watch, before anybody is told to come
         await self._server.start()
         self._health.set_all(True)
         self._note_age()
@@ -136,7 +139,7 @@ class Worker:
         loop.add_signal_handler(signal.SIGHUP, lambda: None)
         tasks = [
             spawn(self._obey(), name="orders"),
-            spawn(self._watch_rules(), name="rules-watch"),
+            self._watch,
             spawn(self._watch_age(), name="lists-watch"),
         ]
         await self._stop.wait()

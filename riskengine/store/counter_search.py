@@ -4,12 +4,11 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple, Protocol, Self
 
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from riskengine.errors import SettingsError, StoreError
+from riskengine.store.clients import open_client
+from riskengine.store.redis_urls import CLUSTER
 from riskengine.store.stored_limits import CounterKey, read_key
 
 SCAN_STEP = 1_000
@@ -57,14 +56,14 @@ class CounterSearch:
     """A connection for people, apart from those that decide requests; use it with `async with`."""
 
     def __init__(self, url: str) -> None:
-        """`url` is redis://, rediss:// or unix://; SettingsError where it is none of them."""
-        try:
-            self._redis = Redis.from_url(
-                url,
-                retry=Retry(NoBackoff(), 0),
-                socket_timeout=_TIMEOUT_S,
-                socket_connect_timeout=_TIMEOUT_S,
+        """`url` is that of a server or its sentinels; SettingsError where it is not."""
+        if CLUSTER in url.partition("://")[0]:
+            raise SettingsError(
+                "--store names a cluster, which cannot be searched as a whole: name each of its "
+                "servers in turn, redis://HOST:PORT"
             )
+        try:
+            self._redis = open_client(url, timeout_s=_TIMEOUT_S)
         except (TypeError, ValueError) as error:
             raise SettingsError(f"--store is not a usable URL: {error}") from None
 

@@ -10,11 +10,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
 
 import msgspec
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from riskengine.store.clients import open_client
 from riskengine.store.heavy_keys import Heavy, HeavyKeys
 from riskengine.store.watched import Seen
 from riskengine.tasks import spawn
@@ -60,12 +58,7 @@ class HotKeys:
 
     def __init__(self, url: str, *, process: str) -> None:
         """`process` names this one among all that share the store."""
-        self._redis = Redis.from_url(
-            url,
-            retry=Retry(NoBackoff(), 0),
-            socket_timeout=_TIMEOUT_S,
-            socket_connect_timeout=_TIMEOUT_S,
-        )
+        self._redis = open_client(url, timeout_s=_TIMEOUT_S)
         self._process = process
         self._pending = Seen()
         self._sketches = _Sketches()

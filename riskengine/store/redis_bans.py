@@ -8,14 +8,12 @@ from importlib.resources import files
 from typing import Any
 
 import msgspec
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from riskengine.errors import StoreError
 from riskengine.ruleset.networks import read_network
 from riskengine.store.bans import BANS_MAX, Ban, Changes
+from riskengine.store.clients import open_client
 
 _log = logging.getLogger("riskengine.store")
 
@@ -27,10 +25,10 @@ class RedisBans:
     """Asks over a connection of its own, off the path of requests."""
 
     def __init__(self, url: str, *, timeout_s: float = 1.0, bans_max: int = BANS_MAX) -> None:
-        """`url` is redis://, rediss:// or unix://; nothing is connected yet."""
+        """`url` is any that `--store` takes; nothing is connected yet."""
         self._timeout_s = timeout_s
         self._bans_max = bans_max
-        self._redis = Redis.from_url(url, retry=Retry(NoBackoff(), 0), protocol=2)
+        self._redis = open_client(url, timeout_s=timeout_s)
         self._add, self._lift, self._read = (
             self._redis.register_script(
                 files("riskengine.store").joinpath(f"bans_{name}.lua").read_bytes()

@@ -41,7 +41,7 @@ def connector(url: str) -> Callable[[], AbstractConnection]:
     `sentinel_username` and `sentinel_password` are for them. Raises ValueError.
     """
     if SENTINEL in urlsplit(url).scheme:
-        return _sentinel_connector(url)
+        return sentinel_pool(url, no_patience()).make_connection
     pool = ConnectionPool.from_url(url, **no_patience())
     return pool.make_connection
 
@@ -75,7 +75,8 @@ def no_patience() -> dict[str, Any]:
     }
 
 
-def _sentinel_connector(url: str) -> Callable[[], AbstractConnection]:
+def sentinel_pool(url: str, own_options: dict[str, Any]) -> SentinelConnectionPool:
+    """Connections to whichever master the sentinels of a URL name; ValueError as `connector`."""
     servers = read_many(url, port=_SENTINEL_PORT)
     if not servers.name:
         raise ValueError("must name the service behind the sentinels: redis+sentinel://HOST/NAME")
@@ -88,10 +89,9 @@ def _sentinel_connector(url: str) -> Callable[[], AbstractConnection]:
     }
     own["retry"] = Retry(NoBackoff(), 0)
     sentinel = Sentinel(servers.addresses, sentinel_kwargs=own)  # type: ignore[no-untyped-call] # redis-py's signature
-    pool = SentinelConnectionPool(  # type: ignore[no-untyped-call] # redis-py's signature
-        servers.name, sentinel, ssl=servers.tls, **{**options, **no_patience()}
+    return SentinelConnectionPool(  # type: ignore[no-untyped-call] # redis-py's signature
+        servers.name, sentinel, ssl=servers.tls, **{**options, **own_options}
     )
-    return pool.make_connection
 
 
 def _address(text: str, port: int) -> Address:
