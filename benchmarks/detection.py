@@ -29,8 +29,7 @@ import msgspec
 
 from riskengine.request import Request, make_request
 from riskengine.seclang.building import build
-from riskengine.seclang.evaluation import Evaluation
-from riskengine.seclang.fast import FastRules
+from riskengine.seclang.fast import FastRules, Outcome
 from riskengine.seclang.pattern_database import compile_database
 from riskengine.seclang.reader import read_rules
 from riskengine.seclang.specialize import specialize
@@ -203,12 +202,12 @@ def _quiet() -> Iterator[None]:
             os.close(kept)
 
 
-def _evaluated(rules: FastRules, requests: list[Request]) -> Iterator[Evaluation]:
+def _evaluated(rules: FastRules, requests: list[Request]) -> Iterator[Outcome]:
     for start in range(0, len(requests), BATCH):
         yield from rules.evaluate(requests[start : start + BATCH])
 
 
-def _is_attack(evaluation: Evaluation) -> bool:
+def _is_attack(evaluation: Outcome) -> bool:
     return any(fired.points and fired.rule.id in ATTACKS for fired in evaluation.fired)
 
 

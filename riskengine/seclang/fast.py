@@ -5,17 +5,38 @@ patterns; a rule is visited when all its conditions hold for some value. A visit
 evaluator's own, so that what fires, where and for how many points cannot differ.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from riskengine.request import Request
 from riskengine.seclang.candidates import Candidates
 from riskengine.seclang.conditions import Analysis
-from riskengine.seclang.evaluation import BudgetError, Evaluation
+from riskengine.seclang.evaluation import BudgetError, Evaluation, Fired
 from riskengine.seclang.exemptions import Exemption
 from riskengine.seclang.held import HeldConditions
 from riskengine.seclang.specialize import Program
 from riskengine.seclang.transaction import Transaction
 from riskengine.seclang.transforming import Transforming
+
+
+class Outcome(NamedTuple):
+    """What became of one request."""
+
+    fired: tuple[Fired, ...] = ()
+    stopped: Fired | None = None
+    """The rule that ended it with deny."""
+    exhausted: bool = False
+    """Whether the budget ran out before all was looked at."""
+
+
+NOTHING = Outcome()
+EXHAUSTED = Outcome(exhausted=True)
+
+
+class _Suspect(NamedTuple):
+    transaction: Transaction
+    held: int
+    spent: int
 
 
 class FastRules:
@@ -36,43 +57,58 @@ class FastRules:
         self,
         requests: Sequence[Request],
         budget: int = 1 << 62,
-        exemptions: Sequence[Sequence[Exemption]] | None = None,
-    ) -> list["FastEvaluation"]:
+        exemptions: Callable[[int], Sequence[Exemption]] | None = None,
+    ) -> list["Outcome"]:
         """What the rules find out about each request.
 
-        `budget` is for each, see `Evaluation.spent`; `exemptions` are those of each request.
+        `budget` is for each, see `Evaluation.spent`; `exemptions` tells those of a request by its
+        place, and is asked only where a rule could fire.
         """
         transforming = Transforming()
-        return [
-            self._evaluate(request, transforming, budget, exemptions[place] if exemptions else ())
-            for place, request in enumerate(requests)
-        ]
+        outcomes = []
+        for place, request in enumerate(requests):
+            suspect = self._suspect(request, budget)
+            if isinstance(suspect, Outcome):
+                outcomes.append(suspect)
+                continue
+            evaluation = FastEvaluation(
+                suspect.transaction, {}, transforming.apply, transforming.steps, budget=budget
+            )
+            evaluation.watch = self._watch
+            evaluation.spent = suspect.spent
+            for selects, target in exemptions(place) if exemptions is not None else ():
+                if target is None:
+                    evaluation.removals.append(selects)
+                else:
+                    evaluation.exclusions.append((selects, target))
+            outcomes.append(self._judged(evaluation, suspect))
+        return outcomes
 
-    def _evaluate(
-        self,
-        request: Request,
-        transforming: Transforming,
-        budget: int,
-        exemptions: Sequence[Exemption],
-    ) -> "FastEvaluation":
-        evaluation = FastEvaluation(
-            Transaction(request), {}, transforming.apply, transforming.steps, budget=budget
-        )
-        evaluation.watch = self._watch
-        for selects, target in exemptions:
-            if target is None:
-                evaluation.removals.append(selects)
-            else:
-                evaluation.exclusions.append((selects, target))
+    def _suspect(self, request: Request, budget: int) -> "_Suspect | Outcome":
+        """What speaks for rules that could fire, or what became of the request if nothing does."""
+        transaction = Transaction(request)
         try:
-            self._run(evaluation)
+            held, spent = self._held.before_body(transaction, budget)
         except BudgetError:
-            evaluation.exhausted = True
-        return evaluation
+            return EXHAUSTED
+        if request.body:
+            return _Suspect(transaction, held, spent)
+        # Without a body all is known now: phase 2 sees what phase 1 did.
+        held |= self._held.without_body
+        if not self._candidates.of(held, transaction) & ~self._quiet:
+            return NOTHING
+        return _Suspect(transaction, held, spent)
 
-    def _run(self, evaluation: "FastEvaluation") -> None:
+    def _judged(self, evaluation: "FastEvaluation", suspect: "_Suspect") -> "Outcome":
+        exhausted = False
+        try:
+            self._run(evaluation, suspect.held)
+        except BudgetError:
+            exhausted = True
+        return Outcome(tuple(evaluation.fired), evaluation.stopped, exhausted)
+
+    def _run(self, evaluation: "FastEvaluation", held: int) -> None:
         transaction = evaluation.transaction
-        held = self._held.before_body(transaction, evaluation)
         candidates = self._candidates.of(held, transaction)
         if candidates & ~self._quiet or transaction.request.body:
             self._visit(evaluation, candidates & self._second, self._second)
@@ -80,8 +116,9 @@ class FastRules:
             return
         evaluation.phase_over = False
         transaction.receive_body()
-        held |= self._held.of_body(transaction, evaluation)
-        candidates = self._candidates.of(held, transaction)
+        more, cost = self._held.of_body(transaction, evaluation.budget - evaluation.spent)
+        evaluation.spend(cost)
+        candidates = self._candidates.of(held | more, transaction)
         if candidates & ~self._quiet or evaluation.changed:
             self._visit(evaluation, candidates & ~self._second, ~self._second)
 
@@ -129,8 +166,6 @@ class FastEvaluation(Evaluation):
 
     watch: _Watch
     changed: bool = False
-    exhausted: bool = False
-    """Whether the budget ran out before all was looked at."""
     _snapshot: object = None
     _written: set[str] | None = None
 

@@ -1,25 +1,29 @@
 """Which conditions hold for the values of a request."""
 
-import re2
+from typing import TypeVar
 
 from riskengine.percent import to_bytes
+from riskengine.request import make_request
 from riskengine.seclang.conditions import Answerable
-from riskengine.seclang.evaluation import VALUE_COST, Evaluation
+from riskengine.seclang.evaluation import VALUE_COST, BudgetError
 from riskengine.seclang.rules import Target
 from riskengine.seclang.scanner import Scanner
-from riskengine.seclang.transaction import Transaction, header_bytes
+from riskengine.seclang.transaction import Pairs, Transaction, cookies_of, header_bytes
 from riskengine.seclang.transforms import TRANSFORMS
-from riskengine.seclang.value_plans import Demand, Node, Nodes
+from riskengine.seclang.value_plans import Node, Nodes
+from riskengine.seclang.value_sources import Source, Values
 
 _KEPT_MAX = 65_536
 _LENGTH_MAX = 256
-_KEYS_MAX = 8_192
-_KEY_LENGTH_MAX = 64
+_NAMES_MAX = 8_192
+_NAMES_LENGTH_MAX = 1_024
 
-_BEFORE_BODY = (
-    "PATH_INFO", "QUERY_STRING", "REMOTE_ADDR", "REMOTE_HOST", "REQBODY_PROCESSOR",
-    "REQUEST_BASENAME", "REQUEST_BODY_LENGTH", "REQUEST_FILENAME", "REQUEST_LINE",
-    "REQUEST_METHOD", "REQUEST_PROTOCOL", "SERVER_NAME", "UNIQUE_ID", "ARGS_COMBINED_SIZE",
+_OF_PATH = ("PATH_INFO", "REQUEST_BASENAME", "REQUEST_FILENAME")
+_OF_QUERY = ("ARGS_COMBINED_SIZE", "QUERY_STRING")
+_OF_LINE = ("REQUEST_METHOD", "REQUEST_PROTOCOL")
+_OF_REQUEST = (
+    "REMOTE_ADDR", "REMOTE_HOST", "REQBODY_PROCESSOR", "REQUEST_BODY_LENGTH", "REQUEST_LINE",
+    "SERVER_NAME", "UNIQUE_ID",
 )  # fmt: skip
 _OF_BODY = (
     "ARGS_COMBINED_SIZE", "FILES", "FILES_COMBINED_SIZE", "FILES_NAMES", "FILES_SIZES",
@@ -28,9 +32,18 @@ _OF_BODY = (
 )  # fmt: skip
 _COUNTED_BY_BODY = frozenset({"ARGS", "ARGS_NAMES", "ARGS_POST", "ARGS_POST_NAMES", *_OF_BODY})
 
+Answer = tuple[int, int]
+"""Bits of the conditions that hold, and what finding that out costs."""
+Sources = list[tuple[str, Values]]
+_Key = TypeVar("_Key")
+
 
 class HeldConditions:
-    """Answers, for one program, which conditions hold. Remembers answers for short values."""
+    """Answers, for one program, which conditions hold. Not for several threads at once.
+
+    What was found out about a header, a path or a parameter is remembered where it is short: the
+    answer depends on nothing else, and real clients send the same ones over and over.
+    """
 
     def __init__(
         self,
@@ -41,8 +54,7 @@ class HeldConditions:
     ) -> None:
         """`scanned` are bits whose patterns the scanner knows, `inexact` those to be confirmed."""
         self._scanner = scanner
-        nodes = Nodes()
-        source = _Source(answerable, scanned, inexact, nodes)
+        source = Source(answerable, scanned, inexact, Nodes())
         self._query_names = source.of("ARGS_NAMES", "ARGS_GET_NAMES")
         self._query_values = source.of("ARGS", "ARGS_GET")
         self._body_names = source.of("ARGS_NAMES", "ARGS_POST_NAMES")
@@ -52,59 +64,121 @@ class HeldConditions:
         self._headers = source.of("REQUEST_HEADERS")
         self._header_names = source.of("REQUEST_HEADERS_NAMES")
         self._uri = source.of("REQUEST_URI", "REQUEST_URI_RAW")
-        self._before_body = source.demanded(_BEFORE_BODY)
+        self._of_path = source.demanded(_OF_PATH)
+        self._of_query = source.demanded(_OF_QUERY)
+        self._of_line = source.demanded(_OF_LINE)
+        self._of_request = source.demanded(_OF_REQUEST)
         self._of_body = source.demanded(_OF_BODY)
         self._counts = _counts(answerable)
-        self._known: dict[tuple[Node, bytes], tuple[int, int]] = {}
-        self._header_counts: dict[tuple[str, ...], int] = {}
+        self._known: dict[tuple[Node, bytes], Answer] = {}
+        self._known_headers: dict[tuple[str, str], Answer] = {}
+        self._known_paths: dict[str, Answer] = {}
+        self._known_queries: dict[tuple[str, str], Answer] = {}
+        self._known_lines: dict[tuple[str, str], Answer] = {}
+        self._known_counts: dict[tuple[str, ...], int] = {}
+        self.without_body = self._of_no_body()
+        """Bits that hold for every request that has no body."""
 
-    def before_body(self, transaction: Transaction, evaluation: Evaluation) -> int:
-        """Bits of the conditions that hold for line, headers, cookies and query."""
-        held = self._counted(transaction, "before")
+    def before_body(self, transaction: Transaction, budget: int) -> Answer:
+        """The conditions that hold for line, headers, cookies and query.
+
+        Raises BudgetError when finding that out costs more than `budget`.
+        """
         request = transaction.request
-        uri = f"{request.path}?{request.query}" if request.query else request.path
-        pairs: list[tuple[Node, bytes]] = [(self._uri.node(""), to_bytes(uri))]
-        for name, value in request.headers:
-            pairs.append((self._headers.node(name), header_bytes(value)))
-            pairs.append((self._header_names.node(name), to_bytes(name)))
-        for variable, values in self._before_body:
-            pairs += [(values.node(e.key), e.value) for e in transaction.entries(variable)]
-        _add(pairs, transaction.query_arguments, self._query_names, self._query_values)
-        _add(pairs, transaction.cookies, self._cookie_names, self._cookie_values)
-        return held | self._all(pairs, evaluation)
+        held = spent = 0
+        known = self._known_headers
+        for header in request.headers:
+            answer = known.get(header)
+            if answer is None:
+                answer = self._of_header(header, budget - spent)
+            held |= answer[0]
+            spent += answer[1]
+        for of_part in (self._path_answer, self._query_answer, self._line_answer):
+            more, cost = of_part(transaction, budget - spent)
+            held |= more
+            spent += cost
+        if self._of_request:
+            pairs = _entries(transaction, self._of_request)
+            more, cost = self._all(pairs, budget - spent)
+            held |= more
+            spent += cost
+        if spent > budget:
+            raise BudgetError
+        return held | self._counted(transaction), spent
 
-    def of_body(self, transaction: Transaction, evaluation: Evaluation) -> int:
-        """Bits of the conditions that hold for the body."""
-        held = self._counted(transaction, "body")
-        pairs: list[tuple[Node, bytes]] = []
-        for variable, values in self._of_body:
-            pairs += [(values.node(e.key), e.value) for e in transaction.entries(variable)]
+    def of_body(self, transaction: Transaction, budget: int) -> Answer:
+        """The conditions that hold for the body; BudgetError as before."""
+        pairs = _entries(transaction, self._of_body)
         _add(pairs, transaction.body_arguments, self._body_names, self._body_values)
-        return held | self._all(pairs, evaluation)
+        held, cost = self._all(pairs, budget)
+        return held | self._count(transaction, "body"), cost
 
-    def _all(self, pairs: list[tuple[Node, bytes]], evaluation: Evaluation) -> int:
+    def _of_no_body(self) -> int:
+        """What the request says of its body even then, `before_body` has asked."""
+        nobody = Transaction(make_request(client_ip="192.0.2.1", method="GET", path="/"))
+        asked = {*_OF_QUERY, *_OF_REQUEST}
+        sources = [source for source in self._of_body if source[0] not in asked]
+        return self._all(_entries(nobody, sources), 1 << 62)[0]
+
+    def _of_header(self, header: tuple[str, str], budget: int) -> Answer:
+        name, value = header
+        pairs = [
+            (self._headers.node(name), header_bytes(value)),
+            (self._header_names.node(name), to_bytes(name)),
+        ]
+        if name == "cookie" and (self._cookie_names.wanted or self._cookie_values.wanted):
+            _add(pairs, cookies_of(value), self._cookie_names, self._cookie_values)
+        answer = self._all(pairs, budget)
+        return _kept(self._known_headers, header, answer, len(name) + len(value))
+
+    def _path_answer(self, transaction: Transaction, budget: int) -> Answer:
+        path = transaction.request.path
+        known = self._known_paths.get(path)
+        if known is not None:
+            return known
+        pairs = _entries(transaction, self._of_path)
+        return _kept(self._known_paths, path, self._all(pairs, budget), len(path))
+
+    def _query_answer(self, transaction: Transaction, budget: int) -> Answer:
+        """Of the query and of the URI, which is both."""
+        request = transaction.request
+        key = (request.path, request.query)
+        known = self._known_queries.get(key)
+        if known is not None:
+            return known
+        uri = f"{request.path}?{request.query}" if request.query else request.path
+        pairs = _entries(transaction, self._of_query)
+        pairs.append((self._uri.node(""), to_bytes(uri)))
+        _add(pairs, transaction.query_arguments, self._query_names, self._query_values)
+        return _kept(self._known_queries, key, self._all(pairs, budget), len(uri))
+
+    def _line_answer(self, transaction: Transaction, budget: int) -> Answer:
+        request = transaction.request
+        if not self._of_line:
+            return 0, 0
+        key = (request.method, request.http_version)
+        known = self._known_lines.get(key)
+        if known is not None:
+            return known
+        answer = self._all(_entries(transaction, self._of_line), budget)
+        return _kept(self._known_lines, key, answer, sum(map(len, key)))
+
+    def _all(self, pairs: list[tuple[Node, bytes]], budget: int) -> Answer:
         known = self._known
         held = spent = 0
         for pair in pairs:
             answer = known.get(pair)
             if answer is None:
-                evaluation.spend(0)
-                answer = self._answer(pair)
+                if spent > budget:
+                    raise BudgetError
+                answer = _kept(known, pair, self._look(*pair), len(pair[1]))
             held |= answer[0]
             spent += answer[1]
-        evaluation.spend(spent)
-        return held
+        if spent > budget:
+            raise BudgetError
+        return held, spent
 
-    def _answer(self, pair: tuple[Node, bytes]) -> tuple[int, int]:
-        answer = self._look(*pair)
-        if len(pair[1]) <= _LENGTH_MAX:
-            if len(self._known) >= _KEPT_MAX:
-                self._known.clear()
-            self._known[pair] = answer
-        return answer
-
-    def _look(self, node: Node, value: bytes) -> tuple[int, int]:
-        """The bits that hold for `value`, and what finding that out costs."""
+    def _look(self, node: Node, value: bytes) -> Answer:
         view = node.view(value)
         held, cost = 0, 0
         if view.positive or view.negative or view.confirmed:
@@ -126,19 +200,19 @@ class HeldConditions:
             cost += more + len(value)
         return held, cost
 
-    def _counted(self, transaction: Transaction, when: str) -> int:
-        held = 0
-        if when == "before":
-            names = tuple([name for name, _ in transaction.request.headers])
-            known = self._header_counts.get(names)
-            if known is None:
-                known = self._count(transaction, "headers")
-                if len(self._header_counts) >= _KEYS_MAX:
-                    self._header_counts.clear()
-                if sum(map(len, names)) <= 1024:
-                    self._header_counts[names] = known
-            held = known
-        return held | self._count(transaction, when)
+    def _counted(self, transaction: Transaction) -> int:
+        held = self._count(transaction, "before") if self._counts["before"] else 0
+        if not self._counts["headers"]:
+            return held
+        names = tuple([name for name, _ in transaction.request.headers])
+        known = self._known_counts.get(names)
+        if known is None:
+            known = self._count(transaction, "headers")
+            if len(self._known_counts) >= _NAMES_MAX:
+                self._known_counts.clear()
+            if sum(map(len, names)) <= _NAMES_LENGTH_MAX:
+                self._known_counts[names] = known
+        return held | known
 
     def _count(self, transaction: Transaction, when: str) -> int:
         held = 0
@@ -159,111 +233,28 @@ class HeldConditions:
         return held
 
 
-def _add(
-    pairs: list[tuple[Node, bytes]],
-    arguments: tuple[tuple[bytes, bytes], ...],
-    names: "_Values",
-    values: "_Values",
-) -> None:
+def _kept(known: dict[_Key, Answer], key: _Key, answer: Answer, length: int) -> Answer:
+    """`answer`, remembered where the value is short."""
+    if length <= _LENGTH_MAX:
+        if len(known) >= _KEPT_MAX:
+            known.clear()
+        known[key] = answer
+    return answer
+
+
+def _entries(transaction: Transaction, sources: Sources) -> list[tuple[Node, bytes]]:
+    return [
+        (values.node(entry.key), entry.value)
+        for variable, values in sources
+        for entry in transaction.entries(variable)
+    ]
+
+
+def _add(pairs: list[tuple[Node, bytes]], arguments: Pairs, names: Values, values: Values) -> None:
     for name, value in arguments:
         key = name.decode("utf-8", "replace").lower() if names.by_key or values.by_key else ""
         pairs.append((names.node(key), name))
         pairs.append((values.node(key), value))
-
-
-class _Values:
-    """The values of one kind; their names decide which conditions look at them."""
-
-    def __init__(
-        self, wanted: list[tuple[Answerable, tuple[Target, ...]]], source: "_Source"
-    ) -> None:
-        self._wanted = wanted
-        self._source = source
-        self._nodes: dict[str, Node] = {}
-        targets = [target for _, targets in wanted for target in targets]
-        excluded = [
-            target
-            for one, targets in wanted
-            for target in one.condition.excluded
-            if any(target.variable == own.variable for own in targets)
-        ]
-        self.by_key = any(t.key or t.pattern is not None for t in (*targets, *excluded))
-        self._keys = frozenset(t.key for t in (*targets, *excluded) if t.key)
-        self._patterns: list[re2._Regexp] = [
-            t.pattern for t in (*targets, *excluded) if t.pattern is not None
-        ]
-
-    def node(self, key: str) -> Node:
-        """The demands on the value of that (lower-case) name."""
-        if not self._patterns and key not in self._keys:
-            key = "\0" if key else ""
-        known = self._nodes.get(key)
-        if known is None:
-            known = self._source.node(self._wanted, key)
-            if len(self._nodes) >= _KEYS_MAX:
-                self._nodes.clear()
-            if len(key) <= _KEY_LENGTH_MAX:
-                self._nodes[key] = known
-        return known
-
-
-class _Source:
-    """Finds the conditions that look at values of some variables."""
-
-    def __init__(
-        self,
-        answerable: tuple[Answerable, ...],
-        scanned: frozenset[int],
-        inexact: frozenset[int],
-        nodes: Nodes,
-    ) -> None:
-        self._answerable = answerable
-        self._scanned = scanned
-        self._inexact = inexact
-        self._nodes = nodes
-
-    def of(self, *variables: str) -> _Values:
-        """The values that rules know under all of these names."""
-        wanted = []
-        for one in self._answerable:
-            targets = tuple(
-                t for t in one.condition.targets if t.variable in variables and not t.count
-            )
-            if targets:
-                wanted.append((one, targets))
-        return _Values(wanted, self)
-
-    def demanded(self, variables: tuple[str, ...]) -> list[tuple[str, _Values]]:
-        """Those of the variables that any condition looks at."""
-        found = [(variable, self.of(variable)) for variable in variables]
-        return [(variable, values) for variable, values in found if values._wanted]
-
-    def node(self, wanted: list[tuple[Answerable, tuple[Target, ...]]], key: str) -> Node:
-        """The demands on the value of that name."""
-        demands: list[Demand] = []
-        for one, targets in wanted:
-            if any(_concerns(target, key, one) for target in targets):
-                demands += self._demands(one)
-        return self._nodes.node(demands)
-
-    def _demands(self, one: Answerable) -> list[Demand]:
-        condition = one.condition
-        chains = [condition.transforms]
-        if condition.multi_match:
-            chains = [condition.transforms[:end] for end in range(len(condition.transforms) + 1)]
-        match = condition.operator.match if condition.operator is not None else None
-        scanned = one.bit in self._scanned
-        if scanned and one.bit not in self._inexact:
-            match = None
-        return [Demand(chain, one.bit, scanned, condition.negated, match) for chain in chains]
-
-
-def _concerns(target: Target, key: str, one: Answerable) -> bool:
-    if not target.takes(key):
-        return False
-    return not any(
-        other.variable == target.variable and other.takes(key) for other in one.condition.excluded
-    )
 
 
 def _counts(answerable: tuple[Answerable, ...]) -> dict[str, list[tuple[Answerable, Target]]]:

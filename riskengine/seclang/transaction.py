@@ -42,7 +42,7 @@ class Transaction:
         self.request = request
         self.with_body = False
         self._entries: dict[str, Entries] = {}
-        self._processor = processor_for(to_bytes(self._header("content-type")))
+        self._processor: str | None = None
         self._forced_body = False
         self._body: BodyValues = EMPTY
         self._query: Pairs | None = None
@@ -51,6 +51,8 @@ class Transaction:
     @property
     def processor(self) -> str:
         """How the body is read: URLENCODED, MULTIPART, JSON, XML, or empty for not at all."""
+        if self._processor is None:
+            self._processor = processor_for(to_bytes(self._header("content-type")))
         return self._processor
 
     def read_as(self, processor: str) -> None:
@@ -70,16 +72,14 @@ class Transaction:
         }
         if self.request.body:
             content_type = to_bytes(self._header("content-type"))
-            self._body = parse_body(self._processor, content_type, self.request.body)
+            self._body = parse_body(self.processor, content_type, self.request.body)
 
     @property
     def cookies(self) -> Pairs:
         """Names and values of the cookies."""
         if self._cookies is None:
             texts = [value for name, value in self.request.headers if name == "cookie"]
-            self._cookies = tuple(
-                pair for text in texts for pair in parse_cookies(header_bytes(text))
-            )
+            self._cookies = tuple([pair for text in texts for pair in cookies_of(text)])
         return self._cookies
 
     @property
@@ -139,10 +139,15 @@ class Transaction:
         return b"%s %s %s" % (to_bytes(self.request.method), self._uri(), self._protocol())
 
     def _raw_body(self) -> Entries:
-        read = self._processor in ("URLENCODED", "") or self._forced_body
+        read = self.processor in ("URLENCODED", "") or self._forced_body
         if not self.with_body or not self.request.body or not read:
             return []
         return [Entry("", "REQUEST_BODY", self.request.body)]
+
+
+def cookies_of(value: str) -> Pairs:
+    """Names and values of the cookies in one Cookie header."""
+    return tuple(parse_cookies(header_bytes(value)))
 
 
 def header_bytes(value: str) -> bytes:

@@ -2,13 +2,14 @@
 
 import zlib
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from riskengine.decision import RuleHit, Verdict
 from riskengine.inspection import Batch, Inspection
 from riskengine.ruleset.signatures import SignaturesFile
 from riskengine.seclang.evaluation import Fired
 from riskengine.seclang.exemptions import Exemption
-from riskengine.seclang.fast import FastEvaluation
+from riskengine.seclang.fast import NOTHING, Outcome
 from riskengine.stages.signature_sets import CompiledSet, Variant
 
 REASONS = ("signature.match", "signature.threshold", "signature.budget")
@@ -40,14 +41,16 @@ class SignaturesStage:
         shed = self.name in batch.shed
         budget = source.budget // _SHED_SHARE if shed else source.budget
         for variant, inspections in _by_variant(compiled, batch.open):
-            local = [_local(compiled, inspection) for inspection in inspections]
             requests = [inspection.request for inspection in inspections]
-            evaluations = variant.rules.evaluate(requests, budget, local)
-            for inspection, evaluation in zip(inspections, evaluations, strict=True):
-                if evaluation.exhausted and shed:
+            local = partial(_local, compiled, inspections) if compiled.local else None
+            outcomes = variant.rules.evaluate(requests, budget, local)
+            for inspection, outcome in zip(inspections, outcomes, strict=True):
+                if outcome is NOTHING:
+                    continue
+                if outcome.exhausted and shed:
                     inspection.degrade(self.name)
-                if evaluation.fired or evaluation.exhausted:
-                    inspection.hits += _hits(compiled, variant, evaluation, shed=shed)
+                if outcome.fired or outcome.exhausted:
+                    inspection.hits += _hits(compiled, variant, outcome, shed=shed)
 
 
 def _by_variant(
@@ -72,33 +75,30 @@ def _bucket(inspection: Inspection) -> int:
     return zlib.crc32(str(inspection.request.address).encode()) % 100
 
 
-def _local(compiled: CompiledSet, inspection: Inspection) -> list[Exemption]:
-    if not compiled.local:
-        return []
+def _local(compiled: CompiledSet, inspections: Sequence[Inspection], place: int) -> list[Exemption]:
+    inspection = inspections[place]
     route = inspection.route.id if inspection.route is not None else ""
     key = inspection.normal.key
     return [one.exemption for one in compiled.local if one.holds(key, route)]
 
 
 def _hits(
-    compiled: CompiledSet, variant: Variant, evaluation: FastEvaluation, *, shed: bool
+    compiled: CompiledSet, variant: Variant, outcome: Outcome, *, shed: bool
 ) -> list[RuleHit]:
     source = compiled.source
     recorded = [
-        fired
-        for fired in evaluation.fired
-        if fired.rule.recorded and fired is not evaluation.stopped
+        fired for fired in outcome.fired if fired.rule.recorded and fired is not outcome.stopped
     ]
     observed = variant.mode == "observe"
     hits = [_match(fired) for fired in recorded[:_HITS_MAX]]
-    if evaluation.exhausted and not shed:
+    if outcome.exhausted and not shed:
         detail = f"needs more than the {source.budget} bytes of looks that one request may have"
         spared = observed or source.on_budget == "observe"
         hits.append(
             RuleHit("signatures", source.id, source.verdict, "signature.budget", detail, spared)
         )
-    if evaluation.stopped is not None:
-        detail = _stopped(evaluation.stopped, recorded, variant)
+    if outcome.stopped is not None:
+        detail = _stopped(outcome.stopped, recorded, variant)
         hits.append(
             RuleHit(
                 "signatures", source.id, source.verdict, "signature.threshold", detail, observed

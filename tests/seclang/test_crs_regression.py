@@ -7,7 +7,7 @@ import pytest
 
 from riskengine.seclang.building import build
 from riskengine.seclang.evaluation import Evaluation
-from riskengine.seclang.fast import FastRules
+from riskengine.seclang.fast import FastRules, Outcome
 from riskengine.seclang.pattern_cache import PatternCache, default_directory
 from riskengine.seclang.plain import evaluate
 from riskengine.seclang.specialize import specialize
@@ -54,6 +54,6 @@ def macro_average(results: Mapping[str, list[bool]]) -> float:
     return sum(shares) / len(shares)
 
 
-def findings(evaluation: Evaluation) -> list[object]:
+def findings(evaluation: Evaluation | Outcome) -> list[object]:
     """Which rules fired, on what, for how many points."""
     return [(one.rule.id, one.found, one.points) for one in evaluation.fired if one.rule.recorded]

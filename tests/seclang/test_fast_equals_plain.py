@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from riskengine.request import Request, make_request
 from riskengine.seclang.building import build
 from riskengine.seclang.evaluation import Evaluation
-from riskengine.seclang.fast import FastRules
+from riskengine.seclang.fast import FastRules, Outcome
 from riskengine.seclang.pattern_database import compile_database
 from riskengine.seclang.plain import evaluate
 from riskengine.seclang.reader import read_rules
@@ -36,6 +36,14 @@ SecRule TX:/^seen_/ "@eq 1" "id:9,phase:2,pass,log"
 SecRule REQUEST_HEADERS_NAMES "@rx ^x-(.*)$" \
     "id:10,phase:1,pass,log,capture,setvar:tx.h_%{tx.1}=1,chain"
   SecRule TX:/^h_/ "@eq 1"
+SecRule REQUEST_URI|REQUEST_BASENAME "@rx [xy]z" "id:12,phase:2,pass,log,t:lowercase"
+SecRule REQUEST_PROTOCOL "@endsWith 1.0" "id:13,phase:2,pass,log,chain"
+  SecRule REQUEST_LINE "@contains ?q"
+SecRule QUERY_STRING|REQUEST_FILENAME "@rx 5" "id:14,phase:1,pass,log"
+SecRule REQBODY_ERROR "@eq 0" "id:15,phase:2,pass,log,chain"
+  SecRule &ARGS_POST "@eq 0" "chain"
+    SecRule REQUEST_METHOD "@streq POST"
+SecRule ARGS_POST|REQUEST_BODY "@contains 25" "id:16,phase:2,pass,log"
 SecRule TX:sum "@ge 5" "id:11,phase:2,deny,log"
 """
 
@@ -56,13 +64,23 @@ headers = st.lists(
     ),
     max_size=3,
 ).map(tuple)
+forms = (("content-type", "application/x-www-form-urlencoded"),)
 requests = st.builds(
-    lambda method, query, head: make_request(
-        client_ip="203.0.113.7", method=method, path="/a", query=query, headers=head
+    lambda method, path, query, version, head, body: make_request(
+        client_ip="203.0.113.7",
+        method=method,
+        path=path,
+        query=query,
+        http_version=version,
+        headers=head + (forms if body else ()),
+        body=body.encode(),
     ),
     st.sampled_from(["GET", "POST"]),
+    st.sampled_from(["/a", "/a/Xz", "/%58z/5", "/yz"]),
     queries,
+    st.sampled_from(["1.0", "2"]),
     headers,
+    st.one_of(st.just(""), queries),
 )
 
 
@@ -97,5 +115,5 @@ def test_a_request_beyond_its_budget_is_said_to_be(fast: FastRules) -> None:
     assert not fast.evaluate([request])[0].exhausted
 
 
-def findings(evaluation: Evaluation) -> list[object]:
+def findings(evaluation: Evaluation | Outcome) -> list[object]:
     return [(one.rule.id, one.found, one.points) for one in evaluation.fired if one.rule.recorded]

@@ -1,0 +1,105 @@
+"""Which conditions look at the values of a variable, name by name."""
+
+import re2
+
+from riskengine.seclang.conditions import Answerable
+from riskengine.seclang.rules import Target
+from riskengine.seclang.value_plans import Demand, Node, Nodes
+
+_KEYS_MAX = 8_192
+_KEY_LENGTH_MAX = 64
+
+
+class Values:
+    """The values of one kind; their names decide which conditions look at them."""
+
+    def __init__(
+        self, wanted: list[tuple[Answerable, tuple[Target, ...]]], source: "Source"
+    ) -> None:
+        self.wanted = wanted
+        self._source = source
+        self._nodes: dict[str, Node] = {}
+        targets = [target for _, targets in wanted for target in targets]
+        excluded = [
+            target
+            for one, targets in wanted
+            for target in one.condition.excluded
+            if any(target.variable == own.variable for own in targets)
+        ]
+        self.by_key = any(t.key or t.pattern is not None for t in (*targets, *excluded))
+        self._keys = frozenset(t.key for t in (*targets, *excluded) if t.key)
+        self._patterns: list[re2._Regexp] = [
+            t.pattern for t in (*targets, *excluded) if t.pattern is not None
+        ]
+
+    def node(self, key: str) -> Node:
+        """The demands on the value of that (lower-case) name."""
+        if not self._patterns and key not in self._keys:
+            key = "\0" if key else ""
+        known = self._nodes.get(key)
+        if known is None:
+            known = self._source.node(self.wanted, key)
+            if len(self._nodes) >= _KEYS_MAX:
+                self._nodes.clear()
+            if len(key) <= _KEY_LENGTH_MAX:
+                self._nodes[key] = known
+        return known
+
+
+class Source:
+    """Finds the conditions that look at values of some variables."""
+
+    def __init__(
+        self,
+        answerable: tuple[Answerable, ...],
+        scanned: frozenset[int],
+        inexact: frozenset[int],
+        nodes: Nodes,
+    ) -> None:
+        self._answerable = answerable
+        self._scanned = scanned
+        self._inexact = inexact
+        self._nodes = nodes
+
+    def of(self, *variables: str) -> Values:
+        """The values that rules know under all of these names."""
+        wanted = []
+        for one in self._answerable:
+            targets = tuple(
+                t for t in one.condition.targets if t.variable in variables and not t.count
+            )
+            if targets:
+                wanted.append((one, targets))
+        return Values(wanted, self)
+
+    def demanded(self, variables: tuple[str, ...]) -> list[tuple[str, Values]]:
+        """Those of the variables that any condition looks at."""
+        found = [(variable, self.of(variable)) for variable in variables]
+        return [(variable, values) for variable, values in found if values.wanted]
+
+    def node(self, wanted: list[tuple[Answerable, tuple[Target, ...]]], key: str) -> Node:
+        """The demands on the value of that name."""
+        demands: list[Demand] = []
+        for one, targets in wanted:
+            if any(_concerns(target, key, one) for target in targets):
+                demands += self._demands(one)
+        return self._nodes.node(demands)
+
+    def _demands(self, one: Answerable) -> list[Demand]:
+        condition = one.condition
+        chains = [condition.transforms]
+        if condition.multi_match:
+            chains = [condition.transforms[:end] for end in range(len(condition.transforms) + 1)]
+        match = condition.operator.match if condition.operator is not None else None
+        scanned = one.bit in self._scanned
+        if scanned and one.bit not in self._inexact:
+            match = None
+        return [Demand(chain, one.bit, scanned, condition.negated, match) for chain in chains]
+
+
+def _concerns(target: Target, key: str, one: Answerable) -> bool:
+    if not target.takes(key):
+        return False
+    return not any(
+        other.variable == target.variable and other.takes(key) for other in one.condition.excluded
+    )
