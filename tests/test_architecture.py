@@ -39,6 +39,7 @@ ORDER = [
     "assembly",
     "v1",
     "edge",
+    "gateway",
     "simulation",
     "analyst",
     "demo",
