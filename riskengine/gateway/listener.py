@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.web_protocol import RequestHandler
 
 from riskengine.gateway.config_model import RequestsEntry
@@ -64,6 +64,7 @@ class _Connection(RequestHandler):
             _log.error("a request failed inside the gateway", exc_info=exc)
         if request.writer.output_size > 0:
             raise ConnectionError("an answer was begun already")
+        request._version = HttpVersion11  # aiohttp takes what it cannot parse for HTTP/1.0
         refusal = malformed("the request is not HTTP/1.1") if status < 500 else _OWN_FAULT
         answer = refusal.answer()
         response = _Whole(answer.status, answer.headers, answer.body.encode())

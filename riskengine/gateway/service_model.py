@@ -32,7 +32,7 @@ class PoolEntry(Entry):
     """So many may lie unused."""
     idle: Duration = 30.0
     """Unused for so long, a connection is closed; keep it below the keep-alive of the service."""
-    waiting_max: int = Field(default=1_000, ge=0)
+    waiting_max: int = Field(default=1_000, ge=1)
     """So many requests may wait for a connection; more are answered with 503."""
     connect: Duration = 3.0
     """Longest time to open a connection."""

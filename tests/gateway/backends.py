@@ -25,6 +25,8 @@ class Backend:
         self.arrived = asyncio.Event()
         self.left = asyncio.Event()
         """A client went away before /gated had ended."""
+        self.closed_with: int | None = None
+        """What the last WebSocket's client gave as its reason."""
         self.runner: web.AppRunner | None = None
 
     async def start(self, port: int = 0) -> None:
@@ -132,6 +134,7 @@ class Backend:
                 await socket.send_str(f"{self.name}: {message.data}")
             elif message.type is WSMsgType.BINARY:
                 await socket.send_bytes(message.data)
+        self.closed_with = socket.close_code
         return socket
 
 

@@ -63,10 +63,13 @@ async def test_throttled_client_is_told_how_long_to_wait(tmp_path: Path) -> None
 async def test_denied_request_reaches_no_service(
     tmp_path: Path, path: str, headers: dict[str, str]
 ) -> None:
-    async with two_backends() as backends, gateway(tmp_path, *backends) as running:
-        async with running.session.get(running.url + path, headers=headers) as answer:
-            assert answer.status == 403
-            assert (await answer.json(content_type=None))["title"] == "Forbidden"
+    async with (
+        two_backends() as backends,
+        gateway(tmp_path, *backends) as running,
+        running.session.get(running.url + path, headers=headers) as answer,
+    ):
+        assert answer.status == 403
+        assert (await answer.json(content_type=None))["title"] == "Forbidden"
     assert not backends[0].heads
     assert not backends[1].heads
 
