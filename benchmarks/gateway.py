@@ -9,6 +9,7 @@ calls one after the other, less that of calls to the backend itself.
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 import shutil
@@ -51,7 +52,7 @@ http {{
 }}
 """
 _HEAD = (
-    "GET / HTTP/1.1\r\nHost: shop.example\r\nX-Forwarded-For: 198.51.{}.{}\r\n"
+    "GET / HTTP/1.1\r\nHost: shop.example\r\nX-Forwarded-For: {}\r\n"
     "User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0) Gecko/20100101 Firefox/128.0\r\n"
     "Accept: text/html,application/xhtml+xml\r\nAccept-Language: en-US,en;q=0.5\r\n"
     "Accept-Encoding: gzip, deflate\r\n\r\n"
@@ -63,7 +64,7 @@ class Proxy(NamedTuple):
 
     port: int
     pids: tuple[int, ...]
-    """Processes whose CPU time counts; none for the backend itself."""
+    """Processes whose CPU time counts."""
 
 
 def free_port() -> int:
@@ -120,6 +121,12 @@ def gateway(address: str, folder: Path, rules: Path | None) -> Iterator[Proxy]:
         process.wait()
 
 
+def addresses() -> Iterator[str]:
+    """New clients, one after the other: nobody comes often enough to be limited."""
+    for number in itertools.count():
+        yield f"81.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+
+
 def wait_for(port: int) -> None:
     """Until somebody listens; ConnectionRefusedError after five seconds."""
     deadline = time.monotonic() + 5
@@ -134,13 +141,13 @@ def wait_for(port: int) -> None:
             return
 
 
-async def ask(port: int, calls: int, first: int) -> list[float]:
-    """Seconds each of so many calls took, one after the other; each from an address of its own."""
+async def ask(port: int, calls: int, clients: Iterator[str]) -> list[float]:
+    """Seconds each of so many calls took, one after the other; each for a client of its own."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     took = []
-    for number in range(first, first + calls):
+    for client in itertools.islice(clients, calls):
         started = time.perf_counter()
-        writer.write(_HEAD.format(number // 250 % 250, number % 250).encode())
+        writer.write(_HEAD.format(client).encode())
         head = await reader.readuntil(b"\r\n\r\n")
         assert head.startswith(b"HTTP/1.1 200"), head
         await reader.readexactly(5)
@@ -149,12 +156,14 @@ async def ask(port: int, calls: int, first: int) -> list[float]:
     return took
 
 
-async def measure(proxy: Proxy, calls: int, callers: int) -> tuple[float, float]:
+async def measure(
+    proxy: Proxy, calls: int, callers: int, clients: Iterator[str]
+) -> tuple[float, float]:
     """Median seconds of a call alone, and calls per CPU second with so many callers."""
-    alone = statistics.median(await ask(proxy.port, calls // 4, 0))
+    alone = statistics.median(await ask(proxy.port, calls // 4, clients))
     before = sum(map(cpu_seconds, proxy.pids))
     share = calls // callers
-    await asyncio.gather(*(ask(proxy.port, share, n * share) for n in range(callers)))
+    await asyncio.gather(*(ask(proxy.port, share, clients) for _ in range(callers)))
     spent = sum(map(cpu_seconds, proxy.pids)) - before
     return alone, share * callers / max(spent, 1 / os.sysconf("SC_CLK_TCK"))
 
@@ -168,12 +177,12 @@ def compare(rounds: int, calls: int, callers: int) -> dict[str, dict[str, float]
         for number, (name, rules) in enumerate(RULES.items()):
             place = folder / str(number)
             proxies[name] = stack.enter_context(gateway(endpoint.address, place, rules))
-        direct = Proxy(endpoint.port, ())
+        clients = addresses()
         seen: dict[str, list[tuple[float, float]]] = {name: [] for name in proxies}
         for number in range(rounds + 1):
-            bare = statistics.median(asyncio.run(ask(direct.port, calls // 4, 0)))
+            bare = statistics.median(asyncio.run(ask(endpoint.port, calls // 4, clients)))
             for name, proxy in proxies.items():
-                alone, rate = asyncio.run(measure(proxy, calls, callers))
+                alone, rate = asyncio.run(measure(proxy, calls, callers, clients))
                 if number:  # the first round warms up
                     seen[name].append((alone - bare, rate))
     return {name: _row(rows, seen["nginx"]) for name, rows in seen.items()}
