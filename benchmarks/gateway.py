@@ -85,7 +85,9 @@ def nginx(address: str, folder: Path) -> Iterator[Proxy]:
     process = subprocess.Popen([binary, "-c", config], stderr=subprocess.DEVNULL)
     try:
         wait_for(port)
-        yield Proxy(port, (process.pid, *children(process.pid)))
+        while not (workers := children(process.pid)):  # it listens before it has any
+            time.sleep(0.01)
+        yield Proxy(port, (process.pid, *workers))
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()

@@ -15,6 +15,7 @@ from aiohttp import web
 
 from riskengine.assembly import open_engine
 from riskengine.clock import Clock
+from riskengine.collector import collect_rarely
 from riskengine.downstream.errors import DiscoveryError
 from riskengine.edge.http_pages import Page, serve_pages
 from riskengine.edge.listen_address import split_listen
@@ -48,6 +49,7 @@ async def run_gateway(
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with serving(config, directory, clock=clock) as where:
+        collect_rarely()
         announce(f"riskengine gateway serves HTTP on {where}")
         await stop.wait()
         _log.info("draining")
