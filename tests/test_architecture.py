@@ -40,6 +40,7 @@ ORDER = [
     "assembly",
     "v1",
     "edge",
+    "gateway",
     "simulation",
     "analyst",
     "demo",

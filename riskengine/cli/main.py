@@ -24,6 +24,7 @@ COMMANDS = {
     "models": "riskengine.cli.models:models",
     "limits": "riskengine.cli.limits:limits",
     "simulate": "riskengine.cli.simulate:simulate",
+    "gateway": "riskengine.cli.gateway:gateway",
     "demo": "riskengine.cli.demo:demo",
     "demo-envoy": "riskengine.cli.demo_envoy:demo_envoy",
 }

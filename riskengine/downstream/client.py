@@ -15,6 +15,7 @@ from riskengine.downstream.discovery import Discovery
 from riskengine.downstream.endpoint import Endpoint
 from riskengine.downstream.errors import ClosedError, DiscoveryError, NoEndpointError, RejectedError
 from riskengine.downstream.guards import Guard, Permit, Watch
+from riskengine.downstream.held import hand_back
 from riskengine.downstream.inflight import InFlight
 from riskengine.downstream.judging import judge_errors_only
 from riskengine.downstream.least_loaded import PowerOfTwo, calls_per_weight
@@ -28,7 +29,7 @@ from riskengine.tasks import spawn
 C = TypeVar("C", bound=Connection)
 T = TypeVar("T")
 Work = Callable[[C], Awaitable[T]]
-"""One attempt on a connection, start to end; the connection is its own that long."""
+"""One attempt on a connection, its own that long; an answer may hold it longer (`Held`)."""
 
 
 @dataclass(frozen=True)
@@ -204,11 +205,13 @@ class Client(Generic[C]):
 
     async def _work(self, endpoint: Endpoint, call: Call, work: Work[C, T]) -> T:
         lease = await self._pools[endpoint].acquire(call.deadline)
+        answer: T | None = None
         try:
             async with asyncio.timeout(call.deadline - self._clock.monotonic()):
-                return await work(lease.connection)
+                answer = await work(lease.connection)
+                return answer
         finally:
-            lease.release()
+            hand_back(lease, answer)
 
     def _enter(self, call: Call) -> tuple[Endpoint, list[Permit]]:
         """An endpoint that is willing, and the leave of every guard.

@@ -1,6 +1,5 @@
 """Envoy's CheckRequest on the wire: bytes to a request."""
 
-import hashlib
 from dataclasses import dataclass
 from typing import NamedTuple
 from urllib.parse import quote_from_bytes
@@ -10,6 +9,7 @@ from google.protobuf.message import DecodeError
 from riskengine.edge.client_address import ClientAddresses
 from riskengine.edge.envoy_api.attribute_context_pb2 import AttributeContext
 from riskengine.edge.envoy_api.external_auth_pb2 import CheckRequest
+from riskengine.edge.identifiers import cookie_value, hashed, short_id
 from riskengine.errors import InvalidRequestError
 from riskengine.request import Request, make_request
 from riskengine.settings import Settings
@@ -17,7 +17,6 @@ from riskengine.settings import Settings
 NAMESPACE = "riskengine.namespace"
 """Key among the route's `context_extensions` that chooses the namespace."""
 
-_ID_MAX = 128
 _NO_HEADER = ("", ":")  # the first letter of no name, and of a pseudo header's
 _PARTIAL = "x-envoy-auth-partial-body"  # added by Envoy; the last one of that name is Envoy's own
 _VERSIONS = {"HTTP/1.0": "1.0", "HTTP/1.1": "1.1", "HTTP/2": "2", "HTTP/3": "3"}
@@ -65,7 +64,7 @@ class CheckReader:
         except InvalidRequestError as error:
             if error.field in ("namespace", "received_at"):
                 raise
-            return RefusedRequest(_short_id(values.get("x-request-id") or http.id), str(error))
+            return RefusedRequest(short_id(values.get("x-request-id") or http.id), str(error))
 
     def _request(
         self, attributes: AttributeContext, wire: "_Wire", values: dict[str, str], client_ip: str
@@ -77,7 +76,7 @@ class CheckReader:
         ja4 = values.get("x-ja4", "")
         return make_request(
             client_ip=client_ip,
-            request_id=_short_id(values.get("x-request-id") or http.id),
+            request_id=short_id(values.get("x-request-id") or http.id),
             namespace=extensions.pop(NAMESPACE, ""),
             method=http.method,
             scheme=http.scheme,
@@ -88,10 +87,10 @@ class CheckReader:
             headers=wire.headers,
             body=body,
             body_size=_body_size(values, body, wire.partial),
-            user_id=_short_id(values.get(self._user_header, "")),
+            user_id=short_id(values.get(self._user_header, "")),
             session_id=self._session_id(values),
-            device_id=_short_id(values.get(self._device_header, "")),
-            tls_fingerprint="" if ja4 == "-" else _short_id(ja4),  # Envoy writes - for none
+            device_id=short_id(values.get(self._device_header, "")),
+            tls_fingerprint="" if ja4 == "-" else short_id(ja4),  # Envoy writes - for none
             attributes=extensions,
             received_at=_received_at(attributes),
         )
@@ -100,9 +99,9 @@ class CheckReader:
         """The header's text, else the hash of the cookie: the secret itself goes nowhere."""
         named = values.get(self._session_header, "")
         if named or not self._session_cookie:
-            return _short_id(named)
-        secret = _cookie(values.get("cookie", ""), self._session_cookie)
-        return _hash(secret) if secret else ""
+            return short_id(named)
+        secret = cookie_value(values.get("cookie", ""), self._session_cookie)
+        return hashed(secret) if secret else ""
 
 
 class _Wire(NamedTuple):
@@ -168,24 +167,6 @@ def _received_at(attributes: AttributeContext) -> float | None:
         return None
     time = attributes.request.time
     return time.seconds + time.nanos * 1e-9
-
-
-def _cookie(header: str, name: str) -> str:
-    """The first cookie of that name."""
-    for part in header.replace(",", ";").split(";"):
-        found, _, value = part.strip(" \t").partition("=")
-        if found == name:
-            return value
-    return ""
-
-
-def _short_id(text: str) -> str:
-    """An id that fits; one that is too long becomes its hash, so that it still tells apart."""
-    return text if len(text) <= _ID_MAX else _hash(text)
-
-
-def _hash(text: str) -> str:
-    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))

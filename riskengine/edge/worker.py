@@ -15,6 +15,7 @@ import watchfiles
 
 from riskengine.collector import collect_rarely
 from riskengine.edge.control import Failed, Notice, Ready, Report, encode_line, read_order
+from riskengine.edge.event_loop import loop_factory
 from riskengine.edge.grpc_server import GrpcServer
 from riskengine.edge.health import LISTS, RULES, Health
 from riskengine.edge.json_logs import log_as_json
@@ -88,7 +89,7 @@ def run_worker(open_service: Callable[[Settings], Service]) -> int:
         return 0
     settings = Settings.from_json(line)
     log_as_json(f"worker-{settings.worker}")
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         return runner.run(_serve(settings, open_service, notices))
 
 
@@ -242,13 +243,3 @@ async def _open_stdin() -> asyncio.StreamReader:
     reader = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     return reader
-
-
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop where it is installed; asyncio's own loop otherwise."""
-    try:
-        import uvloop
-    except ImportError:
-        return None
-    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
-    return factory
