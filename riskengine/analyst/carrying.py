@@ -73,7 +73,8 @@ class CarryOver:
             inspection.hits.append(hit)
             if hit.reason == VERIFIED:
                 inspection.origin = Origin(bot=hit.rule_id, state="verified")
-            if hit.verdict is Verdict.ALLOW and not hit.observed:
+            # A signature that fired says ALLOW too: by itself it stops nothing.
+            if stage == "addresses" and hit.verdict is Verdict.ALLOW and not hit.observed:
                 inspection.allowlisted_by = hit
 
 

@@ -59,5 +59,5 @@ def _carried(line: DecisionLine) -> tuple[str, ...]:
     stages: tuple[str, ...] = ("addresses",) if line.identifiers_hashed else ()
     unseen = ("query.", "path.", "body")
     if any(key.startswith(unseen) for key in line.request.withheld):
-        stages += ("parameters",)
+        stages += ("parameters", "signatures")
     return stages

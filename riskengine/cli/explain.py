@@ -8,8 +8,18 @@ import typer
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 
+from riskengine.analyst.advice import advise
 from riskengine.analyst.explain import Explanation, StageStory, find, story
+from riskengine.cli.explain_request import (
+    read_http_request,
+    read_json_request,
+    shown_advice,
+    shown_trace,
+    trace_request,
+)
+from riskengine.errors import SettingsError
 from riskengine.records.decision_lines import DecisionLine
+from riskengine.request import Request
 
 _COLORS = {
     "passed": "green",
@@ -20,19 +30,56 @@ _COLORS = {
 
 
 def explain(
-    decision_id: Annotated[str, typer.Argument(help="Id from the decision or the access log.")],
-    log: Annotated[Path, typer.Option(help="The decision log: its directory, or one segment.")],
+    decision_id: Annotated[
+        str | None, typer.Argument(help="Id from the decision or the access log.")
+    ] = None,
+    log: Annotated[
+        Path | None, typer.Option(help="The decision log: its directory, or one segment.")
+    ] = None,
+    request: Annotated[
+        Path | None,
+        typer.Option(help="A file with a request line of JSON instead; `-` is standard input."),
+    ] = None,
+    http: Annotated[
+        Path | None,
+        typer.Option(help="A file with a request of raw HTTP instead; `-` is standard input."),
+    ] = None,
+    client_ip: Annotated[
+        str, typer.Option(help="Whom a request of raw HTTP comes from.")
+    ] = "203.0.113.1",
+    rules: Annotated[
+        Path, typer.Option(help="Directory of the rules that judge a request.")
+    ] = Path("rules"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show how a decision came about, stage by stage.
+    """Show how a decision came about, or how screening would judge a request, and why.
 
-    Exit codes: 0 found, 2 the log is not readable or holds no such decision.
+    Exit codes: 0 told, 2 what is to be explained is not readable or not there, 3 the rules do not
+    load.
     """
+    if [decision_id is not None, request is not None, http is not None].count(True) != 1:
+        raise SettingsError("explain takes one of: an id with --log, --request, --http")
+    if request is not None:
+        _explain_request(read_json_request(request), rules, as_json=as_json)
+        return
+    if http is not None:
+        _explain_request(read_http_request(http, client_ip), rules, as_json=as_json)
+        return
+    if decision_id is None or log is None:
+        raise SettingsError("--log must name the decision log that holds the id")
     explanation = find(decision_id, log)
     if as_json:
         typer.echo(explanation.to_json(), nl=False)
         return
     Console().print(Group(*_shown(explanation)))
+
+
+def _explain_request(request: Request, rules: Path, *, as_json: bool) -> None:
+    told = trace_request(request, rules)
+    if as_json:
+        typer.echo(told.to_json(), nl=False)
+        return
+    Console(soft_wrap=True, highlight=False).print(Group(*shown_trace(told)))
 
 
 def _shown(explanation: Explanation) -> Iterator[RenderableType]:
@@ -84,4 +131,7 @@ def _about_answer(explanation: Explanation) -> Iterator[RenderableType]:
         yield f"[yellow]decided without {escape(', '.join(decision.degraded))}"
     if outcome is not None:
         yield f"answered with {outcome.status}, {outcome.bytes} bytes"
+    asked = explanation.decision.request
+    hits = [hit.to_hit() for hit in decision.hits]
+    yield from shown_advice(advise(hits, path=asked.path, client=asked.client_ip))
     yield f"[dim]rules {decision.ruleset_revision}; {explanation.file}:{explanation.line}"

@@ -136,7 +136,28 @@ async def test_stage_whose_input_was_withheld_answers_from_the_record(
     assert [decision.verdict.word for decision in live] == ["allow", "deny"]
     report = await run(tmp_path / "log", rules)
     assert report.result.funnel.denied == 1
-    assert report.result.carried_over == {"parameters": 2}
+    assert report.result.carried_over == {"parameters": 2, "signatures": 1}
+    assert report.result.since_recorded is not None
+    assert report.result.since_recorded.changes == []
+
+
+async def test_signatures_that_fired_on_what_was_withheld_stop_it_in_replay_too(
+    tmp_path: Path, rules: Path
+) -> None:
+    (rules / "own").mkdir()
+    (rules / "own" / "own.conf").write_text(
+        'SecRule ARGS:token "@contains bad" '
+        '"id:1,phase:2,pass,setvar:tx.inbound_anomaly_score_pl1=+5"\n'
+        'SecRule TX:inbound_anomaly_score_pl1 "@ge 5" "id:9,phase:2,deny,nolog"\n'
+    )
+    (rules / "signatures.yaml").write_text(
+        "sets:\n  - {id: own, description: Ours., directory: own}\n"
+    )
+    lines = [line(0, path="/search", query="token=bad"), line(1, path="/search", query="token=ok")]
+    live = await decide_live(lines, rules, DecisionLog(tmp_path / "log", clock=ManualClock()))
+    assert [decision.verdict.word for decision in live] == ["deny", "allow"]
+    report = await run(tmp_path / "log", rules)
+    assert report.result.funnel.denied == 1
     assert report.result.since_recorded is not None
     assert report.result.since_recorded.changes == []
 
@@ -147,9 +168,9 @@ async def test_what_was_never_judged_is_missing_and_says_so(tmp_path: Path, rule
     await decide_live(lines, rules, DecisionLog(tmp_path / "log", clock=ManualClock()))
     (rules / "addresses.yaml").unlink()
     report = await run(tmp_path / "log", rules)
-    assert report.result.not_recorded == {"parameters": 1}
+    assert report.result.not_recorded == {"parameters": 1, "signatures": 1}
     assert report.result.carried_over == {}
-    assert report.result.funnel.degraded == {"parameters": 1}
+    assert report.result.funnel.degraded == {"parameters": 1, "signatures": 1}
 
 
 async def test_outcome_of_what_is_stopped_now_is_not_learned(tmp_path: Path, rules: Path) -> None:
