@@ -59,7 +59,7 @@ class Candidates:
     def _of_shape(self, transaction: Transaction) -> int:
         """Rules that method, protocol and header names decide: browsers share a few of those."""
         request = transaction.request
-        names = tuple([name for name, _ in request.headers])
+        names = tuple([name for name, _ in transaction.headers])
         shape = (request.method, request.http_version, names)
         known = self._shapes.get(shape)
         if known is None:
