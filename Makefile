@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Only `make test-all` needs any of these: TLS tests, a second Redis, a comparison, a browser.
-DEB_PACKAGES := redis-server nginx chromium
+DEB_PACKAGES := redis-server nginx chromium curl
 
 .PHONY: setup proto demo demo-envoy serve test test-all bench check lint deps clean
 

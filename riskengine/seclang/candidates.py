@@ -11,6 +11,8 @@ from riskengine.seclang.transforming import Transforming
 
 _SHAPES_MAX = 4_096
 _SHAPE_LENGTH_MAX = 64
+_PATHS_MAX = 32_768
+_PATH_LENGTH_MAX = 256
 
 
 class Candidates:
@@ -21,6 +23,8 @@ class Candidates:
         self._needs = _grouped(analysis.needs)
         self._waited_for = sum(analysis.needs)
         self._shape = places_of(analysis.shape)
+        self._by_path = analysis.by_path
+        self._paths: dict[str, int] = {}
         self._shapes: dict[tuple[object, ...], int] = {}
         self.snapshots, eager = _baseline(program, analysis)
         """What TX holds before each rule while no request has changed anything."""
@@ -37,26 +41,40 @@ class Candidates:
             for _, bits, rule in self._needs[lowest]:
                 if held & bits == bits:
                     rules |= rule
-        return rules
+        doubtful = rules & self._by_path
+        return rules & ~doubtful | self._of_path(doubtful, transaction) if doubtful else rules
+
+    def _of_path(self, doubtful: int, transaction: Transaction) -> int:
+        """Those of the rules that fire for the path; which are in doubt, the path decides, too."""
+        path = transaction.request.path
+        known = self._paths.get(path)
+        if known is None:
+            known = self._fired(places_of(doubtful), transaction)
+            if len(path) <= _PATH_LENGTH_MAX:
+                if len(self._paths) >= _PATHS_MAX:
+                    self._paths.clear()
+                self._paths[path] = known
+        return known
 
     def _of_shape(self, transaction: Transaction) -> int:
         """Rules that method, protocol and header names decide: browsers share a few of those."""
         request = transaction.request
-        names = tuple([name for name, _ in request.headers])
+        names = tuple([name for name, _ in transaction.headers])
         shape = (request.method, request.http_version, names)
         known = self._shapes.get(shape)
         if known is None:
-            known = self._fired_by_shape(transaction)
+            known = self._fired(self._shape, transaction)
             if len(names) <= _SHAPE_LENGTH_MAX and max(map(len, (*names, ""))) <= 64:
                 if len(self._shapes) >= _SHAPES_MAX:
                     self._shapes.clear()
                 self._shapes[shape] = known
         return known
 
-    def _fired_by_shape(self, transaction: Transaction) -> int:
+    def _fired(self, places: Sequence[int], transaction: Transaction) -> int:
+        """Those of the rules that fire on their own."""
         transforming = Transforming()
         fired = 0
-        for place in self._shape:
+        for place in places:
             tx = dict(self.snapshots[place])
             alone = Evaluation(transaction, tx, transforming.apply, transforming.steps)
             if alone.visit(self._rules[place]):

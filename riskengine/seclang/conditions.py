@@ -1,13 +1,14 @@
 """Which conditions of a program values can answer, and which rules need which of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from riskengine.seclang.rules import Condition, Rule, Target
 from riskengine.seclang.scan_patterns import Expressions, expressions_of, is_ordinary
 from riskengine.seclang.specialize import Program, uncertain_names
 
 _SHAPE = frozenset({"REQUEST_HEADERS_NAMES", "REQUEST_METHOD", "REQUEST_PROTOCOL"})
+_PATH = frozenset({"PATH_INFO", "REQUEST_BASENAME", "REQUEST_FILENAME"})
 _COMMON = frozenset({"REQUEST_METHOD", "REQUEST_PROTOCOL", "REQBODY_PROCESSOR"})
 _QUIET = frozenset(
     {"ruleremovebyid", "ruleremovebytag", "ruleremovebymsg", "ruleremovetargetbyid",
@@ -47,6 +48,8 @@ class Analysis:
     """Places of rules that depend on TX alone: their outcome is known until TX changes."""
     shape: int
     """Places of rules that depend on method, protocol and header names alone."""
+    by_path: int
+    """Places of rules with a chain that the path alone decides."""
     quiet: int
     """Places of rules that do no more than change what other rules look at."""
     watched_names: frozenset[str]
@@ -87,6 +90,11 @@ def analyze(program: Program) -> Analysis:
         always,
         on_change,
         shape,
+        sum(
+            1 << place
+            for place, rule in enumerate(program.rules)
+            if _is_by_path(rule, program.rules)
+        ),
         sum(1 << place for place, rule in enumerate(program.rules) if _is_quiet(rule)),
         frozenset(names),
         tuple(beginnings),
@@ -177,6 +185,47 @@ def _has_shape(rule: Rule, rules: Sequence[Rule]) -> bool:
         if target.variable != "TX" and target.variable not in _SHAPE and not counted:
             return False
     return all(not c.argument.references and c.operator is not None for c in rule.conditions)
+
+
+def _is_by_path(rule: Rule, rules: Sequence[Rule]) -> bool:
+    """Whether the path decides if all of a chain holds, so that the answer can be remembered."""
+    conditions = rule.conditions
+    if not is_answerable(conditions[0]) or all(map(is_answerable, conditions)):
+        return False
+    for condition in conditions:
+        if condition.operator is None or condition.ctls or condition.argument.references:
+            return False
+        if not all(_is_of_path(target, rule, rules) for target in condition.targets):
+            return False
+        references = [r for setvar in condition.setvars for r in setvar.value.references]
+        if not all(
+            r.variable == "TX" and r.key.isdigit() and condition.capture for r in references
+        ):
+            return False
+    return _keeps_to_itself(rule, rules)
+
+
+def _is_of_path(target: Target, rule: Rule, rules: Sequence[Rule]) -> bool:
+    if target.variable == "TX":
+        return _is_own(target, rule, rules)
+    return not _is_of_request(target) or (target.variable in _PATH and not target.count)
+
+
+def _keeps_to_itself(rule: Rule, rules: Sequence[Rule]) -> bool:
+    """Whether no other rule reads what `rule` writes before its last condition holds."""
+    names, beginnings = uncertain_names(replace(rule, conditions=rule.conditions[:-1]))
+    written = {name for name in names if not name.isdigit()}
+    if beginnings:
+        return False
+    for other in rules:
+        if other is not rule and (written & _read_names(other) or _reads_any(other, written)):
+            return False
+    return True
+
+
+def _reads_any(rule: Rule, names: set[str]) -> bool:
+    whole = [t for c in rule.conditions for t in c.targets if t.variable == "TX" and not t.key]
+    return any(target.takes(name) for target in whole for name in names)
 
 
 def _is_own(target: Target, rule: Rule, rules: Sequence[Rule]) -> bool:

@@ -84,10 +84,9 @@ class HeldConditions:
 
         Raises BudgetError when finding that out costs more than `budget`.
         """
-        request = transaction.request
         held = spent = 0
         known = self._known_headers
-        for header in request.headers:
+        for header in transaction.headers:
             answer = known.get(header)
             if answer is None:
                 answer = self._of_header(header, budget - spent)
@@ -204,7 +203,7 @@ class HeldConditions:
         held = self._count(transaction, "before") if self._counts["before"] else 0
         if not self._counts["headers"]:
             return held
-        names = tuple([name for name, _ in transaction.request.headers])
+        names = tuple([name for name, _ in transaction.headers])
         known = self._known_counts.get(names)
         if known is None:
             known = self._count(transaction, "headers")

@@ -34,12 +34,13 @@ class Transaction:
     """What rules can ask about one request. Phase 1 does not see the body."""
 
     __slots__ = (
-        "_body", "_cookies", "_entries", "_forced_body", "_processor", "_query", "request",
-        "with_body",
+        "_body", "_cookies", "_entries", "_forced_body", "_processor", "_query", "headers",
+        "request", "with_body",
     )  # fmt: skip
 
     def __init__(self, request: Request) -> None:
         self.request = request
+        self.headers = _with_host(request)
         self.with_body = False
         self._entries: dict[str, Entries] = {}
         self._processor: str | None = None
@@ -109,13 +110,12 @@ class Transaction:
     def _headers(self) -> Entries:
         return [
             Entry(name, f"REQUEST_HEADERS:{name}", header_bytes(value))
-            for name, value in self.request.headers
+            for name, value in self.headers
         ]
 
     def _header_names(self) -> Entries:
         return [
-            Entry(name, f"REQUEST_HEADERS_NAMES:{name}", to_bytes(name))
-            for name, _ in self.request.headers
+            Entry(name, f"REQUEST_HEADERS_NAMES:{name}", to_bytes(name)) for name, _ in self.headers
         ]
 
     def _args_size(self) -> bytes:
@@ -143,6 +143,17 @@ class Transaction:
         if not self.with_body or not self.request.body or not read:
             return []
         return [Entry("", "REQUEST_BODY", self.request.body)]
+
+
+def _with_host(request: Request) -> tuple[tuple[str, str], ...]:
+    """The headers, with the host where it came as `:authority`: to rules both are Host."""
+    headers = request.headers
+    if not request.host:
+        return headers
+    for name, _ in headers:
+        if name == "host":
+            return headers
+    return (("host", request.host), *headers) if request.headers_known else headers
 
 
 def cookies_of(value: str) -> Pairs:

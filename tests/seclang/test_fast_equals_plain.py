@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from riskengine.request import Request, make_request
 from riskengine.seclang.building import build
+from riskengine.seclang.candidates import places_of
+from riskengine.seclang.conditions import analyze
 from riskengine.seclang.evaluation import Evaluation
 from riskengine.seclang.fast import FastRules, Outcome
 from riskengine.seclang.pattern_database import compile_database
@@ -44,6 +46,9 @@ SecRule REQBODY_ERROR "@eq 0" "id:15,phase:2,pass,log,chain"
   SecRule &ARGS_POST "@eq 0" "chain"
     SecRule REQUEST_METHOD "@streq POST"
 SecRule ARGS_POST|REQUEST_BODY "@contains 25" "id:16,phase:2,pass,log"
+SecRule REQUEST_BASENAME "@rx \.([a-z]+)$" \
+    "id:17,phase:2,pass,log,capture,t:lowercase,setvar:tx.ending=.%{tx.1}/,chain"
+  SecRule TX:ending "@within .bak/ .sql/" "t:none,setvar:tx.sum=+1"
 SecRule TX:sum "@ge 5" "id:11,phase:2,deny,log"
 """
 
@@ -76,7 +81,7 @@ requests = st.builds(
         body=body.encode(),
     ),
     st.sampled_from(["GET", "POST"]),
-    st.sampled_from(["/a", "/a/Xz", "/%58z/5", "/yz"]),
+    st.sampled_from(["/a", "/a/Xz", "/%58z/5", "/yz", "/a.bak", "/a.css", "/a.SQL"]),
     queries,
     st.sampled_from(["1.0", "2"]),
     headers,
@@ -105,6 +110,11 @@ def test_same_rules_fire_on_the_same_values(
 ) -> None:
     for request, evaluation in zip(batch, fast.evaluate(batch), strict=True):
         assert findings(evaluation) == findings(evaluate(rules, request, {}))
+
+
+def test_a_chain_that_the_path_decides_is_remembered_by_path(rules: RuleSet) -> None:
+    program = specialize(rules, {})
+    assert [program.rules[place].id for place in places_of(analyze(program).by_path)] == [17]
 
 
 def test_a_request_beyond_its_budget_is_said_to_be(fast: FastRules) -> None:

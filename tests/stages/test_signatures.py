@@ -143,3 +143,20 @@ requests = st.builds(
 @given(st.lists(requests, min_size=1, max_size=12))
 def test_an_old_stage_finds_what_a_new_one_finds(excluding: Stage, asked: list[Request]) -> None:
     assert excluding.hits(*asked) == Stage(*EXCLUSIONS).hits(*asked)
+
+
+def test_a_host_that_came_as_authority_is_the_host_header(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.mkdir()
+    (own / "host.conf").write_text(
+        'SecRule &REQUEST_HEADERS:Host "@eq 0" "id:1,phase:1,log,pass,msg:\'no host\'"\n'
+        'SecRule REQUEST_HEADERS:Host "@streq shop.example" "id:2,phase:1,log,pass"\n'
+        'SecRule REQUEST_HEADERS_NAMES "@streq host" "id:3,phase:1,log,pass"\n'
+    )
+    stage = Stage(directory=str(own))
+    for _ in range(2):
+        assert stage.rules(ask("")) == {"1"}
+        assert stage.rules(ask("", host="shop.example")) == {"2", "3"}
+        assert stage.rules(ask("", headers=(("host", "shop.example"),))) == {"2", "3"}
+        given_by_both = ask("", host="other.example", headers=(("host", "shop.example"),))
+        assert stage.rules(given_by_both) == {"2", "3"}
