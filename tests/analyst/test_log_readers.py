@@ -108,7 +108,7 @@ def test_decision_log_tells_what_must_be_carried_over(tmp_path: Path) -> None:
     write_decisions(tmp_path, "0", [AT], hash_key=b"0123456789abcdef")
     [entry] = requests(list(LogReader(tmp_path)))
     assert entry.recorded is not None
-    assert entry.recorded.carried == ("addresses", "parameters")
+    assert entry.recorded.carried == ("addresses", "parameters", "signatures")
     assert entry.request.query == "token=*", "the length is known, the value is not"
 
 
