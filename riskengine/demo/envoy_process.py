@@ -15,6 +15,7 @@ from ruamel.yaml import YAML
 from riskengine.demo.child_process import end_process
 from riskengine.errors import InputError, RiskEngineError
 
+_LOGGED_WITHIN_S = 15.0  # it writes every ten seconds in any case
 _READY_WITHIN_S = 30.0
 _STOP_WITHIN_S = 10.0
 _LOOPBACK = "127.0.0.1"
@@ -51,9 +52,16 @@ class RunningEnvoy:
             if stat.get("name", "").startswith(prefix)
         }
 
-    async def access_log(self) -> list[dict[str, Any]]:
-        """The access log so far, flushed first."""
+    async def access_log(self, requests: int) -> list[dict[str, Any]]:
+        """The access log, once it holds so many requests; what there is where they do not come.
+
+        Envoy writes it in a thread of its own, some time after it was told to.
+        """
         await asyncio.to_thread(_post, self._admin_port, "/reopen_logs")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LOGGED_WITHIN_S):
+                while self._access_log.read_text().count("\n") < requests:  # noqa: ASYNC110 - a file sets no event
+                    await asyncio.sleep(0.05)
         return [json.loads(line) for line in self._access_log.read_text().splitlines()]
 
 

@@ -98,7 +98,7 @@ async def test_allow_deny_and_throttle_reach_the_visitor_and_all_counts_agree(
         assert (stats["ok"], stats["denied"], stats["error"]) == (4, 3, 0)
         assert stats["ignored_dynamic_metadata"] == stats["invalid"] == 0
         assert sum(place.shop.served.values()) == 4
-        log = await place.envoy.access_log()
+        log = await place.envoy.access_log(7)
     assert [line["verdict"] for line in log] == [
         *("allow", "deny", "deny", "allow", "allow", "throttle", "allow"),
     ]
