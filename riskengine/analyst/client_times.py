@@ -65,7 +65,7 @@ def collect(
 
 def _who(plan: LimitPlan, inspection: Inspection) -> tuple[bool, str | None]:
     """Whether the rule counts the request, and for whom; the namespace keeps shops apart."""
-    for limit in plan.limits_at(inspection):
+    for limit in plan.limits_at(inspection).limits:
         if not limit.counts(inspection):
             continue
         for count, _ in limit.hits(inspection, bytes):

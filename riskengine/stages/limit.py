@@ -19,9 +19,6 @@ COARSER_KEY, COARSER_TIMES = ("network",), 16
 LEASE_PART = 10
 """A lease lasts a tenth of its window; counters of leased limits keep hits for so much longer."""
 
-KNOWN_MAX = 4_096
-"""Clients whose hits a rule remembers: some 600 bytes each."""
-
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000), ("ms", 1))
 
 
@@ -46,6 +43,9 @@ class Count(NamedTuple):
 
 Found = Sequence[tuple[Count, Hit]]
 """What one rule counts for one request; empty where that lacks a part of the key."""
+
+Who = tuple[tuple[str, ...], bool]
+"""What a rule reads to tell who is counted: rules that agree in it count the same clients."""
 
 
 class Limit:
@@ -76,7 +76,8 @@ class Limit:
         if self.algorithm is not Algorithm.STRICT:
             self._suffix += f":{self.algorithm.word}"
         count = rule.missing == "count"
-        self._subject = read_subject(rule.key, count=count)
+        self.who: Who = tuple(rule.key), count
+        self.read_subject = read_subject(rule.key, count=count)
         site_key = ["site" if part == "ip" else part for part in rule.key]
         self._site = read_subject(site_key, count=count) if _has_sites(rule) else None
         coarser = rule.coarser
@@ -89,13 +90,13 @@ class Limit:
         self._always = rule.starts_at is None and rule.expires_at is None
         self.conditional = not self._always or applies is not None
         """Whether `counts` may be false."""
-        self._steady = (
-            self._periods is None
+        self.steady = (
+            not self.conditional
+            and self._periods is None
             and self.algorithm is not Algorithm.CONCURRENCY
             and isinstance(rule.cost, int)
         )
-        self._known: dict[tuple[str, str], Found] = {}
-        self._known_from, self._known_until = 0.0, 0.0
+        """Whether it counts the same hits each time a client comes."""
 
     @property
     def too_many_keys(self) -> bool:
@@ -113,35 +114,9 @@ class Limit:
 
         An allowlisted request is counted apart, so that it uses up nothing that others share.
         `token` names the request among those in flight.
-
-        Clients come back, a page is dozens of requests, and most rules ask the same of a client
-        each time: to look its hits up takes a fifth of the time to build them.
         """
-        subject = self._subject(inspection)
-        if subject is None:
-            return ()
-        if not self._steady or inspection.allowlisted_by is not None:
-            return self._build(subject, inspection, token)
-        who = (inspection.request.namespace, subject)
-        if self._known_from <= inspection.at < self._known_until:
-            known = self._known.get(who)
-            if known is not None:
-                return known
-        found = self._build(subject, inspection, token)
-        self._learn(who, found)
-        return found
-
-    def _learn(self, who: tuple[str, str], found: Found) -> None:
-        """Remember hits while `keys` need not hear of their client again: for one of its periods.
-
-        Where the coarser key counts nothing is remembered, so that every request is degraded.
-        """
-        keys = self.keys
-        if self._known_until != keys.ends or self.too_many_keys or len(self._known) >= KNOWN_MAX:
-            self._known.clear()
-            self._known_from, self._known_until = keys.starts, keys.ends
-        if not self.too_many_keys:
-            self._known[who] = found
+        subject = self.read_subject(inspection)
+        return () if subject is None else self._build(subject, inspection, token)
 
     def _build(self, subject: str, inspection: Inspection, token: Callable[[], bytes]) -> Found:
         subject, limit = self._counted_as(subject, inspection)

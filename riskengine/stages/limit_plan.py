@@ -9,6 +9,7 @@ from riskengine.ruleset.override_files import Overrides
 from riskengine.ruleset.path_patterns import PathPatterns
 from riskengine.stages.attribute_patterns import read_attribute_patterns
 from riskengine.stages.limit import Limit
+from riskengine.stages.limit_set import LimitSet
 
 _REMEMBERED_MAX = 16_384
 _REMEMBERED_PATH_MAX = 256  # a cache keyed by what strangers send needs short keys
@@ -30,22 +31,25 @@ class LimitPlan:
             if rule.mode != "disabled"
         )
         self._limits = [(_match_place(limit.rule.match), limit) for limit in self.limits]
-        self._remembered: dict[tuple[str, str, str, str | None], tuple[Limit, ...]] = {}
+        self._remembered: dict[tuple[str, str, str], LimitSet] = {}
+        self._sets: dict[tuple[str, tuple[Limit, ...]], LimitSet] = {}
 
-    def limits_at(self, inspection: Inspection) -> tuple[Limit, ...]:
-        """The limits of a request's namespace, method, path and route; about 0.3 us when known."""
-        request, route = inspection.request, inspection.route
-        path = inspection.normal.key
-        place = (request.namespace, request.method, path, None if route is None else route.id)
+    def limits_at(self, inspection: Inspection) -> LimitSet:
+        """The limits of a request's namespace, method and path; about 0.2 us when known."""
+        request, path = inspection.request, inspection.normal.key
+        place = (request.namespace, request.method, path)
         known = self._remembered.get(place)
         if known is not None:
             return known
         found = tuple(limit for matches, limit in self._limits if matches(inspection))
-        if len(path) + len(request.method) <= _REMEMBERED_PATH_MAX:
-            if len(self._remembered) >= _REMEMBERED_MAX:
-                self._remembered.clear()
-            self._remembered[place] = found
-        return found
+        if len(path) + len(request.method) > _REMEMBERED_PATH_MAX:
+            return LimitSet(found)
+        if len(self._remembered) >= _REMEMBERED_MAX:
+            self._remembered.clear()
+            self._sets.clear()
+        limits = self._sets.setdefault((request.namespace, found), LimitSet(found))
+        self._remembered[place] = limits
+        return limits
 
 
 def _most_specific_first(rules: Sequence[LimitRule]) -> list[LimitRule]:

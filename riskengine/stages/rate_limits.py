@@ -2,7 +2,7 @@
 
 import itertools
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from riskengine.ruleset.override_files import Overrides
 from riskengine.stages.escalation import Escalations
 from riskengine.stages.limit import Count, Limit, Part
 from riskengine.stages.limit_plan import LimitPlan
+from riskengine.stages.limit_set import Counts, LimitSet
 from riskengine.store.counters import Algorithm, Counters, Hit, Tally
 from riskengine.store.memory import MemoryCounters
 
@@ -31,11 +32,11 @@ _RETRY_WITHOUT_STORE_S = 1.0
 
 
 class _Counted(NamedTuple):
-    """What is counted for one request: two lists of the same length."""
+    """What is counted for one request: two sequences of the same length."""
 
     inspection: Inspection
-    counts: list[Count]
-    hits: list[Hit]
+    counts: Sequence[Count]
+    hits: Sequence[Hit]
 
 
 class RateLimitsStage:
@@ -86,6 +87,18 @@ class RateLimitsStage:
         self._report_all(counted, tallies)
 
     def _count(self, inspection: Inspection) -> _Counted:
+        """What is counted for a request; looked up where its client was here before."""
+        limits = self.plan.limits_at(inspection)
+        if not limits.steady or inspection.origin.state or inspection.allowlisted_by is not None:
+            return _Counted(inspection, *self._find(limits, inspection))
+        who = limits.who(inspection)
+        counts = limits.recall(who, inspection.at)
+        if counts is None:
+            counts = self._find(limits, inspection)
+            limits.learn(who, counts)
+        return _tuple(_Counted, (inspection, counts[0], counts[1]))
+
+    def _find(self, limits: LimitSet, inspection: Inspection) -> Counts:
         """All rules that match count, but of each group only the first one that does.
 
         A verified bot is counted by the limits that name bots, and by no other.
@@ -94,7 +107,7 @@ class RateLimitsStage:
         hits: list[Hit] = []
         groups: tuple[str, ...] = ()  # hardly ever more than one
         claim = inspection.origin.state
-        for limit in self.plan.limits_at(inspection):
+        for limit in limits.limits:
             if not claim if limit.for_bots else claim == "verified":
                 continue
             if limit.group in groups or (limit.conditional and not limit.counts(inspection)):
@@ -105,7 +118,7 @@ class RateLimitsStage:
             for count, hit in found:
                 counts.append(count)
                 hits.append(hit)
-        return _tuple(_Counted, (inspection, counts, hits))
+        return Counts(counts, hits)
 
     async def _ask(
         self, counters: Counters, counted: list[_Counted], budget_s: float
@@ -156,7 +169,7 @@ def _part_of(hit: Hit, share: float, *, least: int) -> Hit:
     )
 
 
-def _least(count: Count, hit: Hit, before: list[Hit]) -> int:
+def _least(count: Count, hit: Hit, before: Sequence[Hit]) -> int:
     """Enough for one request; and attempts are denied above what is throttled, however small."""
     return before[-1].limit + hit.cost if count.part is Part.ATTEMPTS else hit.cost
 

@@ -1,13 +1,11 @@
 """Checks of a request as a whole, compiled from the rules and grouped by what they look at."""
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
 from itertools import chain
 from typing import TypeVar
 
 from riskengine.decision import RuleHit
 from riskengine.inspection import Inspection
-from riskengine.normalize import NormalPath
 from riskengine.query import Query
 from riskengine.ruleset.request_checks import (
     AllowedMethods,
@@ -24,16 +22,13 @@ from riskengine.ruleset.routes import RouteTable
 from riskengine.stages import request_probes as probes
 from riskengine.stages.parameter_findings import Finding, Source
 
-REMEMBERED_MAX = 512
-"""A cache keyed by what strangers send needs short keys, in characters."""
-
 _CONTROLS = bytes(code for code in range(0x20) if code != 0x09) + b"\x7f"
 
 Subject = TypeVar("Subject")
 
 
 class RequestChecks:
-    """All enabled checks. An ordinary request costs a few look-ups, not a walk over the rules."""
+    """All enabled checks, by the part of the request that they look at."""
 
     def __init__(self, rules: Sequence[CheckRule], routes: RouteTable) -> None:
         self._routes = routes
@@ -48,16 +43,17 @@ class RequestChecks:
         for rule in rules:
             if rule.mode != "disabled":
                 self._add(rule, Source(rule.id, rule.verdict, rule.observed))
-        self._remembered_path_hits = lru_cache(maxsize=16_384)(self._path_hits)
 
-    def hits(self, inspection: Inspection) -> list[RuleHit]:
-        """What is wrong with method, path, headers and sizes: all that needs no parsing."""
+    def url_hits(self, inspection: Inspection) -> list[RuleHit]:
+        """What is wrong with the method, the path and the size of the query."""
         request = inspection.request
-        short = len(request.path) <= REMEMBERED_MAX
-        path_hits = self._remembered_path_hits if short else self._path_hits
-        hits = [*path_hits(inspection.normal), *self._method_hits(inspection)]
-        if request.query:
-            hits += _hits(self._query_text, request)
+        hits = [*_hits(self._path, inspection.normal), *self._method_hits(inspection)]
+        return hits + _hits(self._query_text, request) if request.query else hits
+
+    def message_hits(self, inspection: Inspection) -> list[RuleHit]:
+        """What is wrong with the headers and the size of the body."""
+        request = inspection.request
+        hits: list[RuleHit] = []
         if self._headers and request.headers_known and not self._headers_are_ordinary(inspection):
             hits += _hits(self._headers, request)
         if request.body_size:
@@ -101,9 +97,6 @@ class RequestChecks:
             case "headers":
                 self._headers.append((source, probes.long_headers(rule.max)))
                 self._header_bytes_max = min(self._header_bytes_max, rule.max)
-
-    def _path_hits(self, normal: NormalPath) -> tuple[RuleHit, ...]:
-        return tuple(_hits(self._path, normal))
 
     def _method_hits(self, inspection: Inspection) -> list[RuleHit]:
         method = inspection.request.method

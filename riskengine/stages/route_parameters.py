@@ -32,7 +32,8 @@ class RouteParameters:
         self._form = _compile("form", route.form)
         self._json = _compile("json", route.json_fields)
         self._content_types = route.content_types or self._readable_types()
-        self._has_body = bool(self._content_types) or route.max_body is not None
+        self.has_body = bool(self._content_types) or route.max_body is not None
+        """Whether it says anything about bodies."""
 
     def url_findings(self, path: str, query: Query) -> list[Finding]:
         """What is wrong with the captures of a normal path and with a query; at most 8 findings."""
@@ -45,8 +46,6 @@ class RouteParameters:
 
     def body_findings(self, inspection: Inspection) -> list[Finding]:
         """What is wrong with a body; at most 8 findings."""
-        if not self._has_body:
-            return []
         return list(islice(self._body_findings(inspection), _FINDINGS_MAX))
 
     def _capture_findings(self, path: str) -> Iterator[Finding]:

@@ -52,7 +52,7 @@ def counting(rules: list[LimitRule], namespace: str, attributes: dict[str, str])
     [inspection] = Batch.of([request], RouteTable(()), now=0, deadline=1).every
     return {
         limit.id: hits[0][0].subject
-        for limit in LimitPlan(rules, {}).limits_at(inspection)
+        for limit in LimitPlan(rules, {}).limits_at(inspection).limits
         if limit.counts(inspection) and (hits := limit.hits(inspection, bytes))
     }
 

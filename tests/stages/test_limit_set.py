@@ -1,10 +1,10 @@
-"""A rule remembers what it counts a client as, and nobody can tell but by the clock."""
+"""Limits remember what they count of a client, and nobody can tell but by the clock."""
 
 import math
 
 from riskengine.decision import RuleHit, Verdict
 from riskengine.inspection import Batch
-from riskengine.stages.limit import KNOWN_MAX
+from riskengine.stages.limit_set import KNOWN_MAX
 from tests.stages.test_limit_features import ROUTES, Bench
 from tests.stages.test_rate_limits import limit, request
 
@@ -61,6 +61,19 @@ async def test_a_rule_remembers_so_many_clients_and_no_more() -> None:
     bench = Bench(limit(key=["session"], limit=1))
     for start in range(0, KNOWN_MAX + 600, 500):
         await bench.run(*[request(session_id=f"s{n}") for n in range(start, start + 500)])
-    [rule] = bench.stage.plan.limits
-    assert 0 < len(rule._known) <= KNOWN_MAX
+    [inspection] = Batch.of([request()], ROUTES, now=0.0, deadline=0.0).every
+    assert 0 < len(bench.stage.plan.limits_at(inspection)._known) <= KNOWN_MAX
     assert await bench.verdicts(request(session_id="s0")) == "t", "no counter was forgotten"
+
+
+async def test_clients_of_two_keys_are_told_apart_by_both() -> None:
+    bench = Bench(limit(id="a", key=["ip"]), limit(id="b", key=["session"], limit=1))
+    await bench.run(request(session_id="s1"), request(session_id="s2"), request(session_id="s1"))
+    keys = [hit.key for hit in bench.counters.hits if hit.key.endswith("b:60000000")]
+    assert ["session:s1" in key for key in keys] == [True, False, True]
+
+
+async def test_a_request_that_lacks_a_key_is_counted_by_the_other_limits_alone() -> None:
+    bench = Bench(limit(id="a", key=["ip"]), limit(id="b", key=["session"]))
+    await bench.run(request(session_id="s1"), request(), request(session_id="s1"), request())
+    assert [":a:" in hit.key for hit in bench.counters.hits] == [True, False, True] * 2
