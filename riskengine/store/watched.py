@@ -12,7 +12,7 @@ from typing import Protocol
 from riskengine.store.counters import Counters, Hit, Tally
 
 LOOK_EVERY_S = 0.02
-TAKEN_MAX = 1_024
+TAKEN_MAX = 256
 """Hits looked at each time; of more, the first ones stand for all."""
 
 _FULL_SHARE = 2  # from half of its limit on, a key may become one of the fullest
