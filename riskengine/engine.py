@@ -4,7 +4,6 @@ import asyncio
 import itertools
 import logging
 import secrets
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +21,7 @@ from riskengine.inspection import Batch, Inspection
 from riskengine.origin.verification import BotVerifier
 from riskengine.outcome import Outcome
 from riskengine.records.recording import Records
+from riskengine.recent_decisions import RecentDecisions
 from riskengine.request import Request
 from riskengine.ruleset.ban_terms import BanTerms, ban_terms
 from riskengine.ruleset.ruleset import Ruleset
@@ -36,7 +36,6 @@ from riskengine.store.memory import MemoryCounters
 from riskengine.store.places import Places
 
 _log = logging.getLogger("riskengine.engine")
-_REMEMBERED_DECISIONS = 65_536
 _FIRST_BANS_S = 1.0
 """How long a start waits for the bans; without them it serves all the same."""
 
@@ -117,7 +116,7 @@ class Engine:
         self._profiles = ProfileTable(
             maximum=ruleset.behavior.profiles.max, idle_s=ruleset.behavior.profiles.idle
         )
-        self._profile_keys: OrderedDict[str, str] = OrderedDict()
+        self._recent = RecentDecisions()
         self._latest_at = 0.0
         self._active = self._prepare(Loaded(ruleset, model))
         self._batcher = Batcher(
@@ -167,7 +166,7 @@ class Engine:
         known = 0
         for outcome in outcomes:
             self._places.end(outcome.decision_id)
-            key = self._profile_keys.get(outcome.decision_id)
+            key = self._recent.profile_key(outcome.decision_id)
             if key is not None:
                 known += 1
                 self._profiles.outcome(key, outcome.status, at)
@@ -260,6 +259,10 @@ class Engine:
             for ban in bans_of(batch, active.bans):
                 self._publish(ban)
         decisions = [self._conclude(inspection, active) for inspection in batch.every]
+        self._recent.add(
+            (decision.decision_id, inspection.profile_key)
+            for decision, inspection in zip(decisions, batch.every, strict=True)
+        )
         asyncio.get_running_loop().call_soon(
             self._note_batch, batch, decisions, self._clock.monotonic() - started
         )
@@ -275,7 +278,6 @@ class Engine:
 
     def _conclude(self, inspection: Inspection, active: _Active) -> Decision:
         decision_id = self._decision_ids()
-        self._remember(decision_id, inspection.profile_key)
         verdict = inspection.verdict
         if inspection.places:
             allowed = verdict is Verdict.ALLOW
@@ -296,11 +298,6 @@ class Engine:
             model_version=active.model_version if inspection.score is not None else "",
             degraded=inspection.degraded,
         )
-
-    def _remember(self, decision_id: str, profile_key: str) -> None:
-        self._profile_keys[decision_id] = profile_key
-        if len(self._profile_keys) > _REMEMBERED_DECISIONS:
-            self._profile_keys.popitem(last=False)
 
     def _note_batch(self, batch: Batch, decisions: list[Decision], latency_s: float) -> None:
         for records in self._records:

@@ -33,6 +33,7 @@ ORDER = [
     "banning",
     "records",
     "busyness",
+    "recent_decisions",
     "batcher",
     "setting_values",
     "settings",

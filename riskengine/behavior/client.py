@@ -11,9 +11,25 @@ from riskengine.request import Request
 HORIZONS_S = (10.0, 60.0, 600.0)
 """Over how long rates are averaged."""
 
+ASSETS_MAX = 16
+"""After so many assets in a row a client is scored again, as it is after every action."""
+
 _GAP_MIN_S = 0.001
 _GAP_MEMORY = 1 / 30  # weight of the newest gap once there have been thirty
 _FETCH, _FETCH_TOO = "sec-fetch-mode", "sec-fetch-site"
+
+
+class Standing:
+    """How odd a client was when it was scored last. Empty until the model has answered."""
+
+    __slots__ = ("model", "oddest", "score")
+
+    def __init__(self, model: str) -> None:
+        self.model = model
+        """Version of the model that is asked; empty where there is none."""
+        self.score: float | None = None
+        self.oddest = ""
+        """What was odd about it, in words; empty where no threshold is near."""
 
 
 class Profile:
@@ -29,7 +45,7 @@ class Profile:
         "first_at", "gap_mean", "gap_square", "gaps", "headed", "languages", "last_action_at",
         "last_at", "linked", "logins", "pages", "pages_headed", "places", "posts", "product_at",
         "product_places", "products", "queries", "quick", "rate_long", "rate_middle", "rate_short",
-        "referred", "referred_here", "requests", "stopped",
+        "referred", "referred_here", "requests", "standing", "stopped", "unscored",
     )  # fmt: skip
 
     def __init__(self, at: float) -> None:
@@ -57,6 +73,10 @@ class Profile:
         self.agent = self.agents = 0
         self.cookies = self.stopped = 0
         self.answers = self.errors = self.auth_errors = 0
+        self.unscored = ASSETS_MAX
+        """Assets since it was scored last; as many as there may be once it has acted."""
+        self.standing = Standing("")
+        """What came of it then."""
 
     def learn(self, inspection: Inspection) -> None:
         """Take note of one request and of what the stages before said about it."""
@@ -73,7 +93,9 @@ class Profile:
         kind = kind_of(inspection)
         if kind == "asset":
             self.assets += 1
+            self.unscored += 1
             return
+        self.unscored = ASSETS_MAX
         self._learn_gap(inspection.at)
         if kind == "api":
             self.apis += 1
@@ -81,6 +103,15 @@ class Profile:
             self._learn_page(inspection)
         if inspection.route is not None and inspection.route.step is not None:
             self._learn_step(inspection, inspection.route.step)
+
+    def is_due(self, model: str) -> bool:
+        """Whether it is to be scored: it acted, had assets enough, or the model is another one."""
+        return self.unscored >= ASSETS_MAX or self.standing.model != model
+
+    def stand_anew(self, model: str) -> None:
+        """Leave the old standing to the requests that have it; `model` fills the new one."""
+        self.standing = Standing(model)
+        self.unscored = 0
 
     def learn_outcome(self, status: int) -> None:
         """Take note of the HTTP status that a request of the client got in the end."""

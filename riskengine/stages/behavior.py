@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from riskengine.behavior.client import Standing
 from riskengine.behavior.features import vector
 from riskengine.behavior.model import Model
 from riskengine.behavior.profile import ProfileTable
@@ -40,6 +41,7 @@ class BehaviorStage:
         """`profiles` outlive the stage: a reload makes a new stage over the same table."""
         self._profiles = profiles
         self._model = model
+        self._version = "" if model is None else model.version
         self._lacks_model = model is None and rules.model is not None
         self._min_requests = rules.min_requests
         self._thresholds = [
@@ -48,33 +50,46 @@ class BehaviorStage:
         self._lowest = min([rule.threshold for rule, _ in self._thresholds], default=math.inf)
 
     async def inspect(self, batch: Batch) -> None:
-        """Learn from every request, in order; then ask the model once about those still open.
+        """Learn from every request, in order; then ask the model once for those still open.
+
+        What a client is changes when it acts. The assets of a page follow by the dozen and change
+        little: they stand as their client does, and so half of all requests need no score.
 
         Profiles know only what earlier stages said, never this one: so all scores of a batch can
         be had in one call, and a batch of two decides as two batches of one would. Under overload
         they go on learning, and nothing is scored.
         """
         shed = self.name in batch.shed
+        standings: list[tuple[Inspection, Standing]] = []
+        fresh: list[tuple[Inspection, Standing]] = []
         for inspection in batch.every:
             profile = self._profiles.observe(inspection)
-            if not shed and profile.requests >= self._min_requests:
+            if shed or inspection.decided_by is not None or profile.requests < self._min_requests:
+                continue
+            if profile.is_due(self._version):
+                profile.stand_anew(self._version)
                 inspection.features = vector(profile, inspection.at)
+                fresh.append((inspection, profile.standing))
+            standings.append((inspection, profile.standing))
         if shed or self._lacks_model:
             for inspection in batch.open:
                 inspection.degrade(self.name if shed else "model")
-        if self._model is not None:
-            self._score(self._model, [i for i in batch.open if i.features is not None])
+        if self._model is not None and fresh:
+            self._score(self._model, fresh)
+        for inspection, standing in standings:
+            if standing.score is not None:
+                inspection.score = standing.score
+                if standing.score >= self._lowest:
+                    self._judge(inspection, standing.score, standing.oddest)
 
-    def _score(self, model: Model, ready: list[Inspection]) -> None:
-        if not ready:
-            return
-        rows = _rows([inspection.features for inspection in ready if inspection.features])
+    def _score(self, model: Model, fresh: list[tuple[Inspection, Standing]]) -> None:
+        rows = _rows([inspection.features for inspection, _ in fresh if inspection.features])
         scores = model.score(rows)
-        for inspection, score in zip(ready, scores.tolist(), strict=True):
-            inspection.score = score
+        for (_, standing), score in zip(fresh, scores.tolist(), strict=True):
+            standing.score = score
         odd = np.flatnonzero(scores >= self._lowest)
         for place, oddest in zip(odd.tolist(), _oddest(model, rows[odd]), strict=True):
-            self._judge(ready[place], float(scores[place]), oddest)
+            fresh[place][1].oddest = oddest
 
     def _judge(self, inspection: Inspection, score: float, oddest: str) -> None:
         """Leave a hit for each threshold that was crossed and applies here."""

@@ -117,10 +117,46 @@ async def test_stopped_requests_are_learned_from_and_not_scored() -> None:
     batch = visits(*walk(4))
     batch.every[3].hits.append(RuleHit("addresses", "bad", Verdict.DENY, "address.blocklisted"))
     batch.settle()
-    await stage(rules(threshold(0.01))).inspect(batch)
+    behavior = stage(rules(threshold(0.01)))
+    await behavior.inspect(batch)
     assert batch.every[3].score is None
-    assert batch.every[3].features is not None
-    assert dict(zip(NAMES, batch.every[3].features, strict=True))["stopped_share"] == 0.25
+    assert batch.every[3].features is None
+    later = visits({"path": "/products/9", "after": 9.0})
+    await behavior.inspect(later)
+    assert later.every[0].features is not None
+    assert dict(zip(NAMES, later.every[0].features, strict=True))["stopped_share"] == 0.2
+
+
+async def test_assets_stand_as_their_client_did_when_it_acted() -> None:
+    behavior = stage(rules(threshold(0.01)))
+    page = visits(*walk(5), *[{"path": "/static/a.css", "after": 8.1}] * 2)
+    await behavior.inspect(page)
+    later = visits({"path": "/static/b.css", "after": 9.0})
+    await behavior.inspect(later)
+    acted, *assets = *page.every[4:], *later.every
+    assert acted.features is not None
+    for asset in assets:
+        assert asset.features is None
+        assert (asset.score, asset.hits) == (acted.score, acted.hits)
+
+
+async def test_who_asks_for_assets_alone_is_scored_at_every_sixteenth() -> None:
+    batch = visits(*[{"path": f"/static/{n}.css", "after": float(n)} for n in range(40)])
+    await stage(rules()).inspect(batch)
+    scored = [place for place, i in enumerate(batch.every) if i.features is not None]
+    assert scored == [2, 18, 34]
+    assert all(i.score is not None for i in batch.every[2:])
+
+
+async def test_another_model_scores_anew_whoever_asks_for_what() -> None:
+    profiles = ProfileTable(100, 600)
+    await BehaviorStage(rules(), profiles, FOREST).inspect(visits(*walk(4)))
+    batch = visits({"path": "/static/a.css", "after": 8.0})
+    await BehaviorStage(rules(model=None), profiles, None).inspect(batch)
+    assert batch.every[0].score is None
+    batch = visits({"path": "/static/a.css", "after": 8.0})
+    await BehaviorStage(rules(), profiles, FOREST).inspect(batch)
+    assert batch.every[0].score is not None
 
 
 async def test_own_verdict_never_feeds_back_into_the_profile() -> None:
