@@ -50,7 +50,7 @@ class Batcher:
         decide: Callable[[Work], Awaitable[list[Decision]]],
         *,
         clock: Clock,
-        batch_max: int = 128,
+        batch_max: int = 256,
         in_flight: int = 1,
         waiting_max: int = 8_192,
         gather_s: float = 0.005,

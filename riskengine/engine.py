@@ -20,8 +20,8 @@ from riskengine.funnel import Funnel, Stage
 from riskengine.inspection import Batch, Inspection
 from riskengine.origin.verification import BotVerifier
 from riskengine.outcome import Outcome
-from riskengine.records.recording import Records
 from riskengine.recent_decisions import RecentDecisions
+from riskengine.records.recording import Records
 from riskengine.request import Request
 from riskengine.ruleset.ban_terms import BanTerms, ban_terms
 from riskengine.ruleset.ruleset import Ruleset

@@ -11,9 +11,7 @@ from riskengine.request import Request
 HORIZONS_S = (10.0, 60.0, 600.0)
 """Over how long rates are averaged."""
 
-ASSETS_MAX = 16
-"""After so many assets in a row a client is scored again, as it is after every action."""
-
+_ACTED = 1 << 30
 _GAP_MIN_S = 0.001
 _GAP_MEMORY = 1 / 30  # weight of the newest gap once there have been thirty
 _FETCH, _FETCH_TOO = "sec-fetch-mode", "sec-fetch-site"
@@ -73,8 +71,8 @@ class Profile:
         self.agent = self.agents = 0
         self.cookies = self.stopped = 0
         self.answers = self.errors = self.auth_errors = 0
-        self.unscored = ASSETS_MAX
-        """Assets since it was scored last; as many as there may be once it has acted."""
+        self.unscored = _ACTED
+        """Assets since it was scored last; beyond all counting once it has acted."""
         self.standing = Standing("")
         """What came of it then."""
 
@@ -95,7 +93,7 @@ class Profile:
             self.assets += 1
             self.unscored += 1
             return
-        self.unscored = ASSETS_MAX
+        self.unscored = _ACTED
         self._learn_gap(inspection.at)
         if kind == "api":
             self.apis += 1
@@ -104,9 +102,9 @@ class Profile:
         if inspection.route is not None and inspection.route.step is not None:
             self._learn_step(inspection, inspection.route.step)
 
-    def is_due(self, model: str) -> bool:
-        """Whether it is to be scored: it acted, had assets enough, or the model is another one."""
-        return self.unscored >= ASSETS_MAX or self.standing.model != model
+    def is_due(self, model: str, assets: int) -> bool:
+        """Whether it is to be scored: it acted, had so many assets, or the model is another one."""
+        return self.unscored >= assets or self.standing.model != model
 
     def stand_anew(self, model: str) -> None:
         """Leave the old standing to the requests that have it; `model` fills the new one."""

@@ -68,19 +68,25 @@ def _without_model(ruleset: Ruleset) -> Ruleset:
     return replace(ruleset, behavior=unscored)
 
 
+def _at_every_request(ruleset: Ruleset) -> Ruleset:
+    """The same rules, but clients are looked at between their actions too: a forest sees more."""
+    return replace(ruleset, behavior=ruleset.behavior.model_copy(update={"assets_per_score": 1}))
+
+
 def _simulated(seed: int, minutes: float, scale: float, ruleset: Ruleset) -> Source:
-    def sights(own_seed: int) -> Iterator[Sight]:
+    def sights(own_seed: int, rules: Ruleset) -> Iterator[Sight]:
         lines = simulate(own_seed, minutes=minutes, scale=scale)
-        return look_at(simulated(into_crowds(lines)), ruleset)
+        return look_at(simulated(into_crowds(lines)), rules)
 
     about = "riskengine simulate --seed {} " + f"--minutes {minutes:g} --scale {scale:g}, in crowds"
-    return Source(sights(seed), about.format(seed), sights(seed + 1), about.format(seed + 1))
+    seen, judged = sights(seed, _at_every_request(ruleset)), sights(seed + 1, ruleset)
+    return Source(seen, about.format(seed), judged, about.format(seed + 1))
 
 
 def _logged(paths: list[Path], readers: list[LogReader], ruleset: Ruleset) -> Source:
     entries = merge(*readers, key=attrgetter("at"))
     names = ", ".join(f"{path.name} (sha256 {_digest(path)})" for path in paths)
-    return Source(look_at(entries, ruleset), names)
+    return Source(look_at(entries, _at_every_request(ruleset)), names)
 
 
 def _digest(path: Path) -> str:

@@ -52,6 +52,8 @@ class BehaviorFile(Entry):
     """Name of a directory under models/; without one nothing is scored."""
     min_requests: int = Field(default=10, ge=2, le=1000)
     """Requests of a client that must have been seen before it is scored at all."""
+    assets_per_score: int = Field(default=16, ge=1, le=1000)
+    """A client is scored anew when it acts, and after so many assets in a row; 1 scores each."""
     profiles: ProfileLimits = ProfileLimits()
     """How much is remembered about clients."""
     thresholds: tuple[ThresholdRule, ...] = ()

@@ -44,6 +44,7 @@ class BehaviorStage:
         self._version = "" if model is None else model.version
         self._lacks_model = model is None and rules.model is not None
         self._min_requests = rules.min_requests
+        self._assets_per_score = rules.assets_per_score
         self._thresholds = [
             (rule, _matcher(rule.match)) for rule in rules.thresholds if rule.mode != "disabled"
         ]
@@ -66,7 +67,7 @@ class BehaviorStage:
             profile = self._profiles.observe(inspection)
             if shed or inspection.decided_by is not None or profile.requests < self._min_requests:
                 continue
-            if profile.is_due(self._version):
+            if profile.is_due(self._version, self._assets_per_score):
                 profile.stand_anew(self._version)
                 inspection.features = vector(profile, inspection.at)
                 fresh.append((inspection, profile.standing))
