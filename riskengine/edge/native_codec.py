@@ -72,11 +72,11 @@ def encode_decision(decision: Decision) -> bytes:
     if decision.anomaly_score is not None:
         encoded += b"\x41" + _double(decision.anomaly_score)
     if decision.retry_after_s is not None:
-        encoded += pb.Decision(retry_after=_duration(decision.retry_after_s)).SerializeToString()
+        encoded += _framed(b"\x3a", _duration(decision.retry_after_s))
     for hit in decision.hits:
         encoded += _framed(b"\x4a", _hit(hit))
     for limit in decision.limits:
-        encoded += _framed(b"\x52", _limit(limit))
+        encoded += _limit(limit) if limit.retry_after_s else _roomy_limit(limit)
     return encoded
 
 
@@ -216,43 +216,50 @@ def _verdict(
 
 
 def _hit(hit: RuleHit) -> bytes:
+    rule = _hit_rule(hit.stage, hit.rule_id, hit.verdict, hit.reason, hit.observed)
+    return rule + _text(b"\x32", hit.detail)
+
+
+@lru_cache(maxsize=4_096)
+def _hit_rule(stage: str, rule_id: str, verdict: Verdict, reason: str, observed: bool) -> bytes:
+    """What hits of a rule always say."""
     return pb.RuleHit(
-        stage=hit.stage,
-        rule_id=hit.rule_id,
-        verdict=_VERDICTS[hit.verdict],
-        mode=pb.MODE_OBSERVE if hit.observed else pb.MODE_ENFORCE,
-        reason=hit.reason,
-        detail=hit.detail.encode("utf-8", "replace").decode(),  # may quote what a client sent
+        stage=stage,
+        rule_id=rule_id,
+        verdict=_VERDICTS[verdict],
+        mode=pb.MODE_OBSERVE if observed else pb.MODE_ENFORCE,
+        reason=reason,
     ).SerializeToString()
 
 
 def _limit(state: LimitState) -> bytes:
-    constant = _limit_rule(state.rule_id, state.limit, state.window_s, state.observed)
-    remaining = state.remaining
-    if 0 <= remaining < 128:
-        encoded = constant + _SMALL[remaining]
-    else:
-        encoded = constant + _varint(min(max(remaining, 0), _COUNT_MAX))
-    if not state.retry_after_s:
-        return encoded
-    return encoded + pb.LimitState(retry_after=_duration(state.retry_after_s)).SerializeToString()
+    """A limit of a Decision, with its tag and length."""
+    encoded = _limit_rule(state.rule_id, state.limit, state.window_s, state.observed)
+    encoded += b"\x18" + _varint(min(max(state.remaining, 0), _COUNT_MAX))
+    if state.retry_after_s:
+        encoded += _framed(b"\x2a", _duration(state.retry_after_s))
+    return _framed(b"\x52", encoded)
+
+
+_roomy_limit = lru_cache(maxsize=16_384)(_limit)
+"""While hits are left, a limit says one of few things, and says it to everybody."""
 
 
 @lru_cache(maxsize=4_096)
 def _limit_rule(rule_id: str, limit: int, window_s: float, observed: bool) -> bytes:
-    """What a rule always says, and the tag of `remaining`."""
-    constant = pb.LimitState(
+    """What a rule always says."""
+    return pb.LimitState(
         rule_id=rule_id,
         limit=limit,
-        window=_duration(window_s),
+        window=Duration.FromString(_duration(window_s)),
         mode=pb.MODE_OBSERVE if observed else pb.MODE_ENFORCE,
-    )
-    return constant.SerializeToString() + b"\x18"
+    ).SerializeToString()
 
 
-def _duration(seconds: float) -> Duration:
-    nanos = round(seconds * 1e9)
-    return Duration(seconds=nanos // 1_000_000_000, nanos=nanos % 1_000_000_000)
+def _duration(seconds: float) -> bytes:
+    """A google.protobuf.Duration."""
+    whole, nanos = divmod(round(seconds * 1e9), 1_000_000_000)
+    return b"\x08" + _varint(whole) + b"\x10" + _varint(nanos)
 
 
 def _text(tag: bytes, text: str) -> bytes:
