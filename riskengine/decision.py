@@ -36,7 +36,7 @@ class RuleHit(msgspec.Struct, frozen=True, gc=False):
     retry_after_s: float | None = None
 
 
-class LimitState(msgspec.Struct, frozen=True, gc=False):
+class LimitState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     """State of one limit after this request."""
 
     rule_id: str

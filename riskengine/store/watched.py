@@ -12,8 +12,8 @@ from typing import Protocol
 from riskengine.store.counters import Counters, Hit, Tally
 
 LOOK_EVERY_S = 0.02
-TAKEN_MAX = 256
-"""Hits looked at each time; of more, the first ones stand for all."""
+TAKEN_MAX = 64
+"""Requests looked at each time; of more, the first ones stand for all."""
 
 _FULL_SHARE = 2  # from half of its limit on, a key may become one of the fullest
 
@@ -68,7 +68,6 @@ class WatchedCounters:
         self._batches: list[tuple[Sequence[Sequence[Hit]], list[list[Tally]]]] = []
         self._requests = 0
         self._taken = 0
-        self._hits_kept = 0
         self._look: asyncio.TimerHandle | None = None
 
     async def hit(
@@ -81,10 +80,10 @@ class WatchedCounters:
         """Count; see `Counters.hit`."""
         tallies = await self._inner.hit(requests, at_us=at_us, budget_s=budget_s)
         self._requests += len(requests)
-        if self._hits_kept < TAKEN_MAX:
-            self._hits_kept += sum(map(len, requests))
-            self._taken += len(requests)
-            self._batches.append((requests, tallies))
+        room = TAKEN_MAX - self._taken
+        if room > 0:
+            self._taken += min(room, len(requests))
+            self._batches.append((requests[:room], tallies[:room]))
         if self._look is None:
             self._look = asyncio.get_running_loop().call_later(LOOK_EVERY_S, self.look)
         return tallies
@@ -97,7 +96,7 @@ class WatchedCounters:
             seen.take(requests, tallies)
         if self._taken and (factor := round(self._requests / self._taken)) > 1:
             seen.scale(factor)
-        self._batches, self._requests, self._taken, self._hits_kept = [], 0, 0, 0
+        self._batches, self._requests, self._taken = [], 0, 0
         self._watch.add(seen)
 
     async def close(self) -> None:
