@@ -1,6 +1,6 @@
 """What limits promise while the store is ill, held against real servers that are maltreated.
 
-Each test prints its row of the table in docs/limits.md; `pytest -m fault -rP` shows them.
+Each test prints its row of the table in docs/limits-store.md; `pytest -m fault -rP` shows them.
 """
 
 import asyncio
