@@ -69,6 +69,7 @@ def open_engine(settings: Settings, *, clock: Clock, metrics: Metrics) -> Engine
         records=[metrics, *_decision_log(settings, clock, metrics)],
         reloader=lambda: load(settings.rules, settings.models, cache),
         share=_share_of(counters),
+        local=counters.local if isinstance(counters, SharedCounters) else None,
         default_budget_s=settings.default_budget_ms / 1_000,
         max_budget_s=settings.max_budget_ms / 1_000,
         gather_s=settings.gather_ms / 1_000,

@@ -28,10 +28,10 @@ from riskengine.ruleset.ruleset import Ruleset
 from riskengine.seclang.pattern_cache import PatternCache, default_directory
 from riskengine.stage_list import stages_of
 from riskengine.stages.escalation import Escalations
-from riskengine.stages.rate_limits import LOCAL_KEYS_MAX
 from riskengine.store.ban_book import BanBook
 from riskengine.store.ban_feed import BanFeed
 from riskengine.store.counters import Counters
+from riskengine.store.local import LocalCounters
 from riskengine.store.memory import MemoryCounters
 from riskengine.store.places import Places
 
@@ -78,6 +78,7 @@ class Engine:
         reloader: Callable[[], Loaded] | None = None,
         around_stage: Callable[[Stage], Stage] = lambda stage: stage,
         share: float | Callable[[], float] = 1.0,
+        local: LocalCounters | None = None,
         bans: BanFeed | None = None,
         verifier: BotVerifier | None = None,
         default_budget_s: float = 0.05,
@@ -87,6 +88,7 @@ class Engine:
         gather_s: float = 0.005,
     ) -> None:
         """`share` is this process's part of a limit while the store is away (1 / processes).
+        `local` counts then, and owes the store what it counted.
 
         `believe_received_at` runs windows and profiles on the requests' own time; `reloader`
         reads rules and model anew, in a thread; `around_stage` may put something around each stage
@@ -102,7 +104,7 @@ class Engine:
         self._reloader = reloader
         self._around_stage = around_stage
         self._share = share if callable(share) else lambda: share
-        self._local = MemoryCounters(self._clock, keys_max=LOCAL_KEYS_MAX)
+        self._local = LocalCounters(self._clock) if local is None else local
         self._places = Places([self._local, self._counters], self._at_us)
         self._feed = bans
         self._book = BanBook() if bans is None else bans.book

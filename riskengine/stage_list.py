@@ -19,7 +19,7 @@ from riskengine.stages.signature_sets import CompiledSet
 from riskengine.stages.signatures import SignaturesStage
 from riskengine.store.ban_book import BanBook
 from riskengine.store.counters import Counters
-from riskengine.store.memory import MemoryCounters
+from riskengine.store.local import LocalCounters
 
 
 def stages_of(
@@ -31,7 +31,7 @@ def stages_of(
     patterns: PatternCache,
     profiles: ProfileTable,
     counters: Counters,
-    local: MemoryCounters,
+    local: LocalCounters,
     escalations: Escalations,
     clock: Clock,
     believe_received_at: bool,

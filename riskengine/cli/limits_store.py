@@ -18,9 +18,9 @@ from riskengine.errors import InputError, SettingsError
 from riskengine.ruleset.loader import load_ruleset
 from riskengine.store.counter_search import CounterSearch, Found
 from riskengine.store.hot_keys import minute_name
+from riskengine.store.redis_urls import SERVERS
 from riskengine.store.running import find_embedded
 
-_URLS = ("redis://", "rediss://", "unix://")
 _SCAN_MAX = 5_000_000
 _MINUTES_MAX = 15
 _PIPE_COLUMNS = 120
@@ -29,8 +29,8 @@ StoreOption = Annotated[
     str,
     typer.Option(
         envvar="RISKENGINE_STORE",
-        help="redis://, rediss:// or unix:// of the store, or embedded: that of the service "
-        "that runs on this machine.",
+        help="URL of the store as `serve` takes it, or embedded: that of the service that runs on "
+        "this machine.",
     ),
 ]
 RulesOption = Annotated[
@@ -122,10 +122,10 @@ def top(
 def _url(store: str) -> str:
     if store == "embedded":
         return find_embedded()
-    if not store.startswith(_URLS):
+    if not store.startswith(SERVERS):
         raise SettingsError(
-            f"--store must be embedded, redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH, "
-            f"got {store!r}"
+            "--store must be embedded, redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH, or "
+            f"redis+sentinel:// or redis+cluster://, got {store!r}"
         )
     return store
 

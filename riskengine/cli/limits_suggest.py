@@ -37,44 +37,52 @@ _PIPE_COLUMNS = 100
 _STEP = 2_000
 
 
+LogArgument = Annotated[
+    Path, typer.Argument(help="Access log, JSON lines, decision log (file or directory); .gz too.")
+]
+KeyOption = Annotated[
+    str, typer.Option(help="What is counted apart: ip, user, ..., several with commas.")
+]
+RouteOption = Annotated[
+    str | None,
+    typer.Option(help="What counts: a path pattern (/login, /api/**) or the id of a route."),
+]
+MethodOption = Annotated[
+    list[str] | None, typer.Option(help="Methods that count; may be repeated.")
+]
+WindowOption = Annotated[
+    list[str] | None,
+    typer.Option(help="Length of a window; may be repeated. Default: 10s, 1m, 10m, 1h."),
+]
+TouchOption = Annotated[
+    float | None,
+    typer.Option(
+        min=0,
+        max=1,
+        help="Share of clients the proposed limit may touch; default: 0.001 of the good ones, "
+        "0.01 of all where none are labelled.",
+        show_default=False,
+    ),
+]
+RulesOption = Annotated[
+    Path, typer.Option(help="Rules with the map of routes; read where a route's id is asked.")
+]
+HtmlOption = Annotated[Path | None, typer.Option(help="Also write a page with plots to this file.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print JSON; the same log gives the same bytes.")
+]
+
+
 def suggest(
-    log: Annotated[
-        Path,
-        typer.Argument(help="Access log, JSON lines, decision log (file or directory); .gz too."),
-    ],
-    key: Annotated[
-        str, typer.Option(help="What is counted apart: ip, user, ..., several with commas.")
-    ] = "ip",
-    route: Annotated[
-        str | None,
-        typer.Option(help="What counts: a path pattern (/login, /api/**) or the id of a route."),
-    ] = None,
-    method: Annotated[
-        list[str] | None, typer.Option(help="Methods that count; may be repeated.")
-    ] = None,
-    window: Annotated[
-        list[str] | None,
-        typer.Option(help="Length of a window; may be repeated. Default: 10s, 1m, 10m, 1h."),
-    ] = None,
-    touch: Annotated[
-        float | None,
-        typer.Option(
-            min=0,
-            max=1,
-            help="Share of clients the proposed limit may touch; default: 0.001 of the good ones, "
-            "0.01 of all where none are labelled.",
-            show_default=False,
-        ),
-    ] = None,
-    rules: Annotated[
-        Path, typer.Option(help="Rules with the map of routes; read where a route's id is asked.")
-    ] = Path("rules"),
-    html: Annotated[
-        Path | None, typer.Option(help="Also write a page with plots to this file.")
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print JSON; the same log gives the same bytes.")
-    ] = False,
+    log: LogArgument,
+    key: KeyOption = "ip",
+    route: RouteOption = None,
+    method: MethodOption = None,
+    window: WindowOption = None,
+    touch: TouchOption = None,
+    rules: RulesOption = Path("rules"),
+    html: HtmlOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Show how fast the clients of a log are, and propose a limit.
 

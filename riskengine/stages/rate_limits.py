@@ -17,12 +17,10 @@ from riskengine.stages.limit import Count, Limit, Part
 from riskengine.stages.limit_plan import LimitPlan
 from riskengine.stages.limit_set import Counts, LimitSet
 from riskengine.store.counters import Algorithm, Counters, Hit, Tally
-from riskengine.store.memory import MemoryCounters
+from riskengine.store.local import LocalCounters
 
 EXCEEDED = "rate_limit.exceeded"
 STORE_UNAVAILABLE = "rate_limit.store_unavailable"
-
-LOCAL_KEYS_MAX = 65_536
 
 _MAIN, _CONCURRENCY = Part.MAIN, Algorithm.CONCURRENCY
 _tuple = tuple.__new__  # what a NamedTuple's own constructor calls, without its Python frame
@@ -54,7 +52,7 @@ class RateLimitsStage:
         believe_received_at: bool = False,
         share: Callable[[], float] = lambda: 1.0,
         overrides: Mapping[str, Overrides] | None = None,
-        local: MemoryCounters | None = None,
+        local: LocalCounters | None = None,
         escalations: Escalations | None = None,
     ) -> None:
         """`share` tells this process's part of each limit while the store does not answer.
@@ -67,9 +65,7 @@ class RateLimitsStage:
         self._clock = clock
         self._believe_received_at = believe_received_at
         self._share = share
-        if local is None:
-            local = MemoryCounters(clock, keys_max=LOCAL_KEYS_MAX)
-        self._local = local
+        self._local = LocalCounters(clock) if local is None else local
         self._escalations = escalations
         self._token = _tokens()
 
@@ -139,7 +135,10 @@ class RateLimitsStage:
             one.inspection.degrade("store")
         share = self._share()
         local = [_localize(one, share) for one in counted]
-        self._report_all(local, await self._ask(self._local, local, budget_s=1.0))
+        tallies = await self._ask(self._local, local, budget_s=1.0)
+        for one, alone, own in zip(counted, local, tallies, strict=True):
+            self._local.owe(one.hits, alone.hits, own)
+        self._report_all(local, tallies)
 
     def _report_all(self, counted: list[_Counted], tallies: list[list[Tally]]) -> None:
         for one, own in zip(counted, tallies, strict=True):

@@ -6,8 +6,12 @@ from redis.asyncio import Redis, RedisCluster
 from redis.asyncio.cluster import ClusterNode
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisClusterException, RedisError
 
 from riskengine.store.redis_urls import CLUSTER, SENTINEL, read_many, sentinel_pool
+
+FAILURES = (RedisError, RedisClusterException, OSError)
+"""What these clients raise where the store does not answer; a cluster without nodes has its own."""
 
 _CLUSTER_RETRIES = 1  # a slot that has moved is asked for at its new place
 

@@ -4,11 +4,10 @@ import re
 from collections.abc import AsyncIterator, Sequence
 from typing import NamedTuple, Protocol, Self
 
-from redis.exceptions import RedisError
+from redis.asyncio import RedisCluster
 
 from riskengine.errors import SettingsError, StoreError
-from riskengine.store.clients import open_client
-from riskengine.store.redis_urls import CLUSTER
+from riskengine.store.clients import FAILURES, open_client
 from riskengine.store.stored_limits import CounterKey, read_key
 
 SCAN_STEP = 1_000
@@ -56,12 +55,7 @@ class CounterSearch:
     """A connection for people, apart from those that decide requests; use it with `async with`."""
 
     def __init__(self, url: str) -> None:
-        """`url` is that of a server or its sentinels; SettingsError where it is not."""
-        if CLUSTER in url.partition("://")[0]:
-            raise SettingsError(
-                "--store names a cluster, which cannot be searched as a whole: name each of its "
-                "servers in turn, redis://HOST:PORT"
-            )
+        """`url` is that of a server, its sentinels or a cluster; SettingsError where it is not."""
         try:
             self._redis = open_client(url, timeout_s=_TIMEOUT_S)
         except (TypeError, ValueError) as error:
@@ -77,14 +71,15 @@ class CounterSearch:
         """The store's own time, which windows run on; StoreError where it does not answer."""
         try:
             seconds, microseconds = await self._redis.time()
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             raise StoreError(f"the store does not answer: {error}") from None
         return int(seconds) * 1_000_000 + int(microseconds)
 
     async def find(self, wanted: Wanted, *, scan_max: int) -> Found:
         """The counters that are wanted, having looked at `scan_max` keys at most.
 
-        A whole key is read at once; anything else is looked for by SCAN, step by step.
+        A whole key is read at once; anything else is looked for by SCAN, step by step, in a cluster
+        on one master after the other. A slot that moves meanwhile may be missed.
         """
         try:
             if (key := read_key(wanted.text)) is not None:
@@ -98,7 +93,7 @@ class CounterSearch:
                     complete = False
                     break
             return Found(await self._read(keys), complete)
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             raise StoreError(f"the store does not answer: {error}") from None
 
     async def delete(self, counters: Sequence[Stored]) -> int:
@@ -108,7 +103,7 @@ class CounterSearch:
             for start in range(0, len(counters), _AT_ONCE):
                 texts = [stored.key.text for stored in counters[start : start + _AT_ONCE]]
                 gone += int(await self._redis.unlink(*texts))
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             raise StoreError(f"the store does not answer: {error}; {gone} deleted") from None
         return gone
 
@@ -119,21 +114,34 @@ class CounterSearch:
             for name in names:
                 pipe.hgetall(name)
             found: list[dict[bytes, bytes]] = await pipe.execute()
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             raise StoreError(f"the store does not answer: {error}") from None
         return found
 
     async def _scan(self, pattern: str) -> AsyncIterator[list[CounterKey]]:
-        cursor = 0
-        seen: set[bytes | str] = set()  # SCAN may name a key twice
-        while True:
-            cursor, names = await self._redis.scan(cursor, match=pattern, count=SCAN_STEP)
+        seen: set[bytes | str] = set()  # SCAN may name a key twice, and so may two masters
+        async for names in self._names(pattern):
             fresh = [name for name in names if name not in seen]
             seen.update(fresh)
             keys = [read_key(_text(name)) for name in fresh]
             yield [key for key in keys if key is not None]
-            if int(cursor) == 0:
-                return
+
+    async def _names(self, pattern: str) -> AsyncIterator[list[bytes | str]]:
+        if not isinstance(self._redis, RedisCluster):
+            cursor = None
+            while cursor != 0:
+                cursor, names = await self._redis.scan(cursor or 0, pattern, SCAN_STEP)
+                yield names
+            return
+        await self._redis.initialize()  # who the masters are
+        for master in self._redis.get_primaries():
+            cursor = None
+            while cursor != 0:
+                cursors, names = await self._redis.scan(
+                    cursor or 0, pattern, SCAN_STEP, target_nodes=master
+                )
+                cursor = cursors[master.name]  # type: ignore[index] # its stub knows no clusters
+                yield names
 
     async def _read(self, keys: Sequence[CounterKey]) -> list[Stored]:
         found: list[Stored] = []

@@ -1,6 +1,7 @@
 """Remembers who was refused until when: a client over its limit costs no round trip."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from riskengine.clock import Clock
@@ -10,10 +11,14 @@ ASKED_AGAIN_S = 10.0
 """A refusal is looked up again after so long, so that a limit that was reset is noticed."""
 
 
+_name_of = itemgetter(0)
+_new = tuple.__new__  # half the time of Tally(...), and this is all that a refusal costs
+
+
 class _Refusal(NamedTuple):
     request: list[Hit]
-    tallies: list[Tally]
-    since: float
+    tallies: list[tuple[bool, int, float]]
+    """As they were, but with the moment from which there is room."""
     until: float
 
 
@@ -51,11 +56,15 @@ class DenialCache:
             return tallies
         answers: list[list[Tally]] = []
         asked: list[int] = []
+        refusals = self._refusals
         for number, request in enumerate(requests):
-            known = self._recall(request, now)
+            name = tuple(map(_name_of, request))
+            refusal = refusals.get(name)
+            known = None if refusal is None else _recalled(refusal, request, now)
             answers.append(known or [])
             if known is None:
                 asked.append(number)
+                refusals.pop(name, None)  # over, or of other limits
         self.spared += len(requests) - len(asked)
         if not asked:
             return answers
@@ -69,20 +78,6 @@ class DenialCache:
     async def close(self) -> None:
         """Close `inner`."""
         await self._inner.close()
-
-    def _recall(self, request: Sequence[Hit], now: float) -> list[Tally] | None:
-        name = tuple([hit[0] for hit in request])
-        refusal = self._refusals.get(name)
-        if refusal is None:
-            return None
-        asked, tallies, since, until = refusal
-        if now >= until:
-            del self._refusals[name]
-            return None
-        if asked != (request if type(request) is list else list(request)):
-            return None
-        passed = now - since
-        return [_aged(tally, passed) if tally[2] else tally for tally in tallies]
 
     def _learn_all(
         self, requests: Sequence[Sequence[Hit]], tallies: list[list[Tally]], now: float
@@ -104,17 +99,22 @@ class DenialCache:
         if len(self._refusals) >= self._entries_max:
             del self._refusals[next(iter(self._refusals))]
         until = now + min(max(full), ASKED_AGAIN_S)
-        self._refusals[tuple([hit[0] for hit in request])] = _Refusal(
-            list(request), tallies, now, until
+        self._refusals[tuple(map(_name_of, request))] = _Refusal(
+            list(request),
+            [(admitted, left, now + wait_s) for admitted, left, wait_s in tallies],
+            until,
         )
 
 
-_new = tuple.__new__  # half the time of Tally(...), and this is all that a refusal costs
-
-
-def _aged(tally: Tally, passed: float) -> Tally:
-    left_s = tally[2] - passed
-    return _new(Tally, (tally[0], tally[1], max(0.0, left_s)))
+def _recalled(refusal: _Refusal, request: Sequence[Hit], now: float) -> list[Tally] | None:
+    """What the store would say now; None where it is to be asked."""
+    asked, tallies, until = refusal
+    if now >= until or asked != (request if type(request) is list else list(request)):
+        return None
+    return [
+        _new(Tally, (admitted, left, room_at - now if room_at > now else 0.0))
+        for admitted, left, room_at in tallies
+    ]
 
 
 def _always_asked(hit: Hit) -> bool:

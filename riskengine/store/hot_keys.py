@@ -10,9 +10,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from heapq import nlargest
 
 import msgspec
-from redis.exceptions import RedisError
 
-from riskengine.store.clients import open_client
+from riskengine.store.clients import FAILURES, open_client
 from riskengine.store.heavy_keys import Heavy, HeavyKeys
 from riskengine.store.watched import Seen
 from riskengine.tasks import spawn
@@ -79,7 +78,7 @@ class HotKeys:
     async def flush(self) -> None:
         """Tell the store now; where it does not answer, it hears it the next time."""
         self._merge()
-        with contextlib.suppress(RedisError, OSError):
+        with contextlib.suppress(*FAILURES):
             seconds, _ = await self._redis.time()
             minute = int(seconds) // 60
             self._minute = self._minute or minute

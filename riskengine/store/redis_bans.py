@@ -8,12 +8,11 @@ from importlib.resources import files
 from typing import Any
 
 import msgspec
-from redis.exceptions import RedisError
 
 from riskengine.errors import StoreError
 from riskengine.ruleset.networks import read_network
 from riskengine.store.bans import BANS_MAX, Ban, Changes
-from riskengine.store.clients import open_client
+from riskengine.store.clients import FAILURES, open_client
 
 _log = logging.getLogger("riskengine.store")
 
@@ -78,7 +77,7 @@ class RedisBans:
         except TimeoutError:
             wait_ms = self._timeout_s * 1000
             raise StoreError(f"the store did not answer within {wait_ms:.0f} ms") from None
-        except (RedisError, OSError) as error:
+        except FAILURES as error:
             raise StoreError(f"the store did not answer: {error}") from None
 
 

@@ -8,6 +8,7 @@ from riskengine.store.counters import Counters, Hit, Tally
 from riskengine.store.denials import DenialCache
 from riskengine.store.guarded import GuardedCounters
 from riskengine.store.leased import LeasedCounters
+from riskengine.store.local import LocalCounters
 
 
 class SharedCounters:
@@ -15,7 +16,11 @@ class SharedCounters:
 
     def __init__(self, server: Counters, clock: Clock, *, processes: int = 1) -> None:
         """`processes` is how many share the store at least; the store counts them."""
-        self.guarded = GuardedCounters(server, clock)
+        self.local = LocalCounters(clock)
+        """Counts while the store is away."""
+        self.guarded = GuardedCounters(
+            server, clock, make_up=self.local.tell, is_shared=lambda: self.census.processes > 1
+        )
         self.denials = DenialCache(LeasedCounters(self.guarded, clock), clock)
         self.census = Census(self.guarded, at_least=processes)
 

@@ -92,6 +92,20 @@ class Storm:
         await self.until(lambda: len(self.answers) > well + 200)
         return first - mark
 
+    async def flood(self) -> None:
+        """One more asker of the limit, until it is told to stop."""
+        answer = await self.ask_once("/sale")
+        while answer.decision.verdict is Verdict.ALLOW:
+            answer = await self.ask_once("/sale")
+
+    async def ask_once(self, path: str) -> Answer:
+        """One decision, noted."""
+        started = CLOCK.monotonic()
+        [decision] = await self.engine.evaluate([request(path)], budget_s=BUDGET_S)
+        now = CLOCK.monotonic()
+        self.answers.append(Answer(path, now, now - started, decision))
+        return self.answers[-1]
+
     def percentile_ms(self, share: float) -> float:
         """A percentile of the time that decisions took."""
         return _percentile([answer.took_s for answer in self.answers], share) * 1_000
@@ -105,10 +119,7 @@ class Storm:
 
     async def _ask(self, path: str) -> None:
         while not self._stop.is_set():
-            started = CLOCK.monotonic()
-            [decision] = await self.engine.evaluate([request(path)], budget_s=BUDGET_S)
-            now = CLOCK.monotonic()
-            self.answers.append(Answer(path, now, now - started, decision))
+            await self.ask_once(path)
             await asyncio.sleep(0.002)
 
     async def _watch_the_loop(self) -> None:
@@ -135,7 +146,20 @@ def storm_at(url: str, *, processes: int = 1) -> Storm:
     ]
     counters = open_counters(url, clock=CLOCK, timeout_s=STORE_TIMEOUT_S, processes=processes)
     assert isinstance(counters, SharedCounters)
-    rules = Ruleset(
+    engine = Engine(
+        ruleset(limits),
+        counters=counters,
+        clock=CLOCK,
+        share=lambda: counters.census.share,
+        local=counters.local,
+        gather_s=0,
+    )
+    return Storm(engine, counters)
+
+
+def ruleset(limits: list[dict[str, Any]]) -> Ruleset:
+    """Rules that hold nothing but limits."""
+    return Ruleset(
         addresses=AddressesFile(),
         parameters=ParametersFile(),
         limits=LimitsFile.model_validate({"limits": limits}),
@@ -144,10 +168,6 @@ def storm_at(url: str, *, processes: int = 1) -> Storm:
         revision="storm",
         directory=Path("rules"),
     )
-    engine = Engine(
-        rules, counters=counters, clock=CLOCK, share=lambda: counters.census.share, gather_s=0
-    )
-    return Storm(engine, counters)
 
 
 def _limit(name: str, path: str, limit: int, policy: str) -> dict[str, Any]:

@@ -16,6 +16,10 @@ class CountingCounters(MemoryCounters):
         self.calls = 0
         self.away = False
 
+    def forget(self) -> None:
+        """Lose all counts, as a server that was killed."""
+        self._meters.clear()
+
     async def hit(
         self,
         requests: Sequence[Sequence[Hit]],

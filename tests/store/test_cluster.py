@@ -69,6 +69,28 @@ async def test_a_request_of_several_subjects_is_counted_in_all_of_them(
     assert [[t.remaining for t in own] for own in tallies] == [[4] * 20, [3] * 20]
 
 
+async def test_what_one_slot_refuses_counts_in_the_others_and_not_in_its_own(
+    counters: ClusterCounters,
+) -> None:
+    """The one difference to a single server, where a refused request uses nothing up at all."""
+    full, beside, elsewhere = (
+        hit_of("192.0.2.1", "full", 1),
+        hit_of("192.0.2.1", "beside"),
+        hit_of("198.51.100.2", "elsewhere"),
+    )
+    place = hit_of("198.51.100.3", "places", algorithm=Algorithm.CONCURRENCY, token=b"a caller")
+    assert len({key_slot(hit.key.encode()) for hit in (full, elsewhere, place)}) == 3
+    refusals = 3
+    await counters.hit([[full]], budget_s=5)
+    for number in range(refusals):
+        own = place._replace(token=number.to_bytes(8))
+        [tallies] = await counters.hit([[full, beside, elsewhere, own]], budget_s=5)
+        assert [tally.admitted for tally in tallies] == [False, True, True, True]
+    looks = [hit._replace(cost=0, observed=True) for hit in (beside, elsewhere, place)]
+    [left] = await counters.hit([looks], budget_s=5)
+    assert [tally.remaining for tally in left] == [5, 5 - refusals, 5 - refusals]
+
+
 async def test_the_empty_call_asks_every_master(
     counters: ClusterCounters, nodes: list[Server]
 ) -> None:

@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 LOGIN = Hit("default:rl1:{ip:203.0.113.7}:login:60000000", 2, 60_000_000)
 RULES = "on >secret resetkeys ~*:rl1:* -@all +evalsha +eval +mget +set +del +time"
-"""What docs/limits.md says a user needs."""
+"""What docs/limits-store.md says a user needs."""
 
 
 class SecureServer:
