@@ -21,6 +21,7 @@ ORDER = [
     "percent",
     "normalize",
     "query",
+    "content_encoding",
     "ruleset",
     "seclang",
     "origin",
