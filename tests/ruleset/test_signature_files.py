@@ -63,3 +63,39 @@ def test_directories_of_the_crs_are_watched_beside_that_of_the_rules(place: Path
 def test_where_no_crs_is_installed_nothing_outside_is_watched(place: Path) -> None:
     (place / "crs" / "rules").rename(place / "away")
     assert load_ruleset(place / "rules").outside() == []
+
+
+@pytest.fixture
+def included(place: Path) -> Path:
+    """A directory apart, from which the set's own rules include files."""
+    (place / "apart" / "deeper").mkdir(parents=True)
+    (place / "apart" / "first.conf").write_text("Include deeper/*.conf\n")
+    (place / "apart" / "deeper" / "second.conf").write_text("# second\n")
+    (place / "apart" / "deeper" / "words.data").write_text("one\n")
+    (place / "rules" / "own" / "own.conf").write_text(f"Include {place}/apart/first.conf\n")
+    return place / "apart"
+
+
+@pytest.mark.parametrize("changed", ["first.conf", "deeper/second.conf", "deeper/words.data"])
+def test_the_revision_changes_with_every_file_that_is_included(
+    place: Path, included: Path, changed: str
+) -> None:
+    before = load_ruleset(place / "rules").revision
+    (included / changed).write_text("Include deeper/*.conf\n# other\n")
+    assert load_ruleset(place / "rules").revision != before
+
+
+def test_directories_that_are_included_from_are_watched(place: Path, included: Path) -> None:
+    assert load_ruleset(place / "rules").outside() == [
+        included, included / "deeper", place / "crs", place / "crs" / "rules",
+    ]  # fmt: skip
+
+
+def test_a_directory_from_which_nothing_is_included_yet_is_watched_too(
+    place: Path, included: Path
+) -> None:
+    (included / "deeper" / "second.conf").unlink()
+    assert included / "deeper" in load_ruleset(place / "rules").outside()
+    (included / "deeper" / "words.data").unlink()
+    (included / "deeper").rmdir()
+    assert included / "deeper" not in load_ruleset(place / "rules").outside()
