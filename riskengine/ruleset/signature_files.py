@@ -10,6 +10,9 @@ from riskengine.seclang.source import read_files
 
 _DEBIAN_SETUP = Path("/etc/modsecurity/crs/crs-setup.conf")
 _INITIALIZATION = ("REQUEST-900", "REQUEST-901", "REQUEST-903", "REQUEST-905")
+# Where people write their exclusions; Debian keeps both beside the set-up.
+_EXCLUSIONS_BEFORE = "REQUEST-900-EXCLUSION-RULES-BEFORE-CRS.conf"
+_EXCLUSIONS_AFTER = "RESPONSE-999-EXCLUSION-RULES-AFTER-CRS.conf"
 _WORD_LISTS = "*.data"
 
 
@@ -22,9 +25,14 @@ def files_of(source: SignatureSet, directory: Path) -> list[Path]:
         return [*own, *(sorted(instead.glob("*.conf")) if instead else ())]
     rules = sorted((crs / "rules").glob("REQUEST-*.conf"))
     first = [path for path in rules if path.name.startswith(_INITIALIZATION)]
+    rest = [path for path in rules if path not in first]
+    setup = _setup(source, crs)
+    beside = {path.parent for path in setup} - {crs}
+    before = [path for folder in beside for path in sorted(folder.glob(_EXCLUSIONS_BEFORE))]
+    after = [path for folder in (crs / "rules", *beside) for path in folder.glob(_EXCLUSIONS_AFTER)]
     # Own rules stand behind the CRS's initialisation, which sets all points to 0, and before its
     # evaluation, which adds them up.
-    return [*_setup(source, crs), *first, *own, *[path for path in rules if path not in first]]
+    return [*setup, *before, *first, *own, *rest, *after]
 
 
 class SignatureSources(NamedTuple):
@@ -75,5 +83,6 @@ def _installed(source: SignatureSet) -> Path | None:
 def _setup(source: SignatureSet, crs: Path) -> list[Path]:
     if source.setup:
         return [Path(source.setup)]
-    known = (crs / "crs-setup.conf", _DEBIAN_SETUP, crs / "crs-setup.conf.example")
+    # Debian's is of its own CRS: what has an example beside it is another one.
+    known = (crs / "crs-setup.conf", crs / "crs-setup.conf.example", _DEBIAN_SETUP)
     return [path for path in known if path.is_file()][:1]

@@ -34,6 +34,40 @@ def test_own_rules_stand_between_initialisation_and_the_rest_of_the_crs(place: P
     ]  # fmt: skip
 
 
+def test_exclusions_that_stand_in_the_crs_are_read_first_and_last(place: Path) -> None:
+    names = ("REQUEST-900-EXCLUSION-RULES-BEFORE-CRS", "RESPONSE-999-EXCLUSION-RULES-AFTER-CRS")
+    for name in names:
+        (place / "crs" / "rules" / f"{name}.conf").write_text("# ours\n")
+    ruleset = load_ruleset(place / "rules")
+    read = [path.stem for path in files_of(ruleset.signatures.sets[0], ruleset.directory)]
+    assert (read[1], read[-1]) == names
+    assert len(read) == len(set(read))
+
+
+def test_exclusions_that_stand_beside_the_setup_are_read_too(place: Path) -> None:
+    names = ("REQUEST-900-EXCLUSION-RULES-BEFORE-CRS", "RESPONSE-999-EXCLUSION-RULES-AFTER-CRS")
+    etc = place / "etc"
+    etc.mkdir()
+    for name in ("crs-setup", *names):
+        (etc / f"{name}.conf").write_text("# ours\n")
+    (place / "rules" / "signatures.yaml").write_text(
+        f"sets:\n  - {{id: crs, description: C., crs: {place}/crs, setup: {etc}/crs-setup.conf}}\n"
+    )
+    ruleset = load_ruleset(place / "rules")
+    read = files_of(ruleset.signatures.sets[0], ruleset.directory)
+    assert read[:2] == [etc / "crs-setup.conf", etc / f"{names[0]}.conf"]
+    assert read[-1] == etc / f"{names[1]}.conf"
+
+
+def test_the_setup_beside_the_rules_is_read_and_its_example_where_there_is_none(
+    place: Path,
+) -> None:
+    (place / "crs" / "crs-setup.conf").rename(place / "crs" / "crs-setup.conf.example")
+    ruleset = load_ruleset(place / "rules")
+    [first, *_] = files_of(ruleset.signatures.sets[0], ruleset.directory)
+    assert first == place / "crs" / "crs-setup.conf.example"
+
+
 @pytest.mark.parametrize(
     "changed",
     [
