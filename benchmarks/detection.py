@@ -1,25 +1,26 @@
 """What the signatures find and what they stop by mistake: the figures of docs/detection.md.
 
-Runs the OWASP CRS at level 1 through the fast evaluator over public payloads (one parameter of
-an otherwise plain request) and over requests that are known to be good. Where libmodsecurity's
-Python binding is installed (`pip install libmodsecurity`), the same payloads go through it, with
-the same rules.
+Runs the rules that ship, `rules/`, with the OWASP CRS switched on as docs/signatures.md says, over
+public payloads (one parameter of an otherwise plain request) and over requests that are known to be
+good. Where libmodsecurity's Python binding is installed (`pip install libmodsecurity`), the same
+payloads go through it, with all rules of the same CRS.
 
-    python -m benchmarks.detection [--data DIR] [--most N] [--json]
+    python -m benchmarks.detection [--data DIR] [--crs DIR] [--most N]
+        [--part recall|stopped] [--json]
 """
 
 import argparse
+import asyncio
 import base64
 import csv
 import gzip
 import json
 import os
 import random
-import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -27,27 +28,23 @@ from urllib.parse import quote
 
 import msgspec
 
+from riskengine.decision import Decision, RuleHit, Verdict
+from riskengine.engine import Engine
 from riskengine.request import Request, make_request
-from riskengine.seclang.building import build
-from riskengine.seclang.fast import FastRules, Outcome
-from riskengine.seclang.pattern_database import compile_database
-from riskengine.seclang.reader import read_rules
-from riskengine.seclang.specialize import specialize
+from riskengine.ruleset.addresses import AddressesFile
+from riskengine.ruleset.behavior import BehaviorFile
+from riskengine.ruleset.bots import BotsFile
+from riskengine.ruleset.limits import LimitsFile
+from riskengine.ruleset.loader import load_ruleset
+from riskengine.ruleset.parameters import ParametersFile
+from riskengine.seclang.pattern_cache import PatternCache, default_directory
 from riskengine.seclang.transforms import TRANSFORMS
 
+RULES = Path(__file__).parents[1] / "rules"
 DATA = Path(__file__).parents[2] / "shared" / "data"
 BATCH = 64
 ATTACKS = range(930_000, 945_000)
 HEADERS = (("host", "www.example.com"), ("user-agent", "Mozilla/5.0"), ("accept", "*/*"))
-
-LEFT_OUT = r"""
-SecRuleRemoveById 920250 920420 920450 920340 920640 920470
-SecRuleRemoveById 932130 933135 942190 941170 941210
-SecRuleUpdateTargetById 932235 "!ARGS:tiba"
-SecRule REQUEST_FILENAME "@endsWith /config.json" \
-    "id:9000001,phase:1,pass,nolog,ctl:ruleRemoveById=930130"
-"""
-"""What the default rules leave out of the CRS, in SecLang; docs/detection.md gives the reasons."""
 
 Finds = Callable[[bytes], bool]
 
@@ -66,8 +63,13 @@ class Mistakes:
     """How many good requests are stopped, and by which rules."""
 
     requests: int
-    stopped: int = 0
-    rules: Counter[int] = field(default_factory=Counter)
+    stages: Counter[str] = field(default_factory=Counter)
+    rules: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def stopped(self) -> int:
+        """By whichever stage."""
+        return self.stages.total()
 
 
 def main() -> None:
@@ -76,42 +78,59 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the public data")
+    parser.add_argument("--crs", type=Path, help="an installed CRS; default: the one of the data")
     parser.add_argument("--most", type=int, default=2_500, help="payloads of one class")
+    parser.add_argument("--part", choices=("recall", "stopped"), help="only one of the two tables")
     parser.add_argument("--json", action="store_true", help="print for programs")
     options = parser.parse_args()
-    rules = default_rules(options.data / "crs" / "ruleset")
-    reference = reference_finds(options.data / "crs" / "ruleset")
-    found = {
-        kind: recall(rules, reference, values)
-        for kind, values in payloads(options.data / "attack_payloads", options.most).items()
-    }
-    stopped = {
-        name: mistakes(rules, requests)
-        for name, requests in good_requests(options.data / "requests").items()
-    }
+    crs = options.crs or options.data / "crs" / "ruleset"
+    found: dict[str, Recall] = {}
+    stopped: dict[str, Mistakes] = {}
+    if options.part != "stopped":
+        reference = reference_finds(crs)
+        classes = payloads(options.data / "attack_payloads", options.most)
+        judge = Judge(crs, only_signatures=True)
+        found = {kind: recall(judge, reference, values) for kind, values in classes.items()}
+    if options.part != "recall":
+        sets = good_requests(options.data / "requests")
+        judge = Judge(crs)
+        stopped = {name: mistakes(judge, requests) for name, requests in sets.items()}
     if options.json:
         print(json.dumps({"recall": _plain(found), "stopped": _plain(stopped)}, indent=2))
         return
     _show(found, stopped)
 
 
-def default_rules(crs: Path, *, left_out: str = LEFT_OUT) -> FastRules:
-    """The CRS with its own set-up example, without what the default rules leave out."""
-    with tempfile.TemporaryDirectory() as directory:
-        own = Path(directory) / "left-out.conf"
-        own.write_text(left_out)
-        files = [crs / "crs-setup.conf.example", *sorted((crs / "rules").glob("REQUEST-*.conf"))]
-        # `ctl` has to stand before the rules that it removes, the other lines behind them.
-        reading = read_rules([*files[:1], *_split(own), *files[1:], own])
-    return build(specialize(reading.rules, {}), compile_database)
+class Judge:
+    """The engine with the rules that ship and a CRS; without what depends on earlier requests."""
 
+    def __init__(self, crs: Path, *, only_signatures: bool = False) -> None:
+        patterns = PatternCache(default_directory())
+        shipped = load_ruleset(RULES)
+        [one] = shipped.signatures.sets
+        with_crs = one.model_copy(update={"crs": str(crs)})
+        signatures = shipped.signatures.model_copy(update={"sets": (with_crs,)})
+        rules = replace(
+            shipped,
+            signatures=signatures,
+            addresses=AddressesFile(),
+            bots=BotsFile(),
+            parameters=ParametersFile() if only_signatures else shipped.parameters,
+            limits=LimitsFile(),
+            behavior=BehaviorFile(),
+            overrides={},
+        )
+        self._engine = Engine(rules, patterns=patterns, max_budget_s=60)
 
-def _split(own: Path) -> list[Path]:
-    first = own.with_name("before.conf")
-    lines = own.read_text().partition("SecRule REQUEST_FILENAME")
-    first.write_text("".join(lines[1:]))
-    own.write_text(lines[0])
-    return [first]
+    def decisions(self, requests: list[Request]) -> list[Decision]:
+        """What becomes of the requests, in their order."""
+        return asyncio.run(self._decisions(requests))
+
+    async def _decisions(self, requests: list[Request]) -> list[Decision]:
+        found: list[Decision] = []
+        for start in range(0, len(requests), BATCH):
+            found += await self._engine.evaluate(requests[start : start + BATCH], budget_s=60)
+        return found
 
 
 def payloads(folder: Path, most: int) -> dict[str, list[bytes]]:
@@ -144,22 +163,26 @@ def good_requests(folder: Path) -> dict[str, list[Request]]:
     return {"real browsing": browsing, "real query strings": queries}
 
 
-def recall(rules: FastRules, reference: Finds | None, values: list[bytes]) -> Recall:
-    """How many of `values` the rules find, each as the one parameter of a request."""
+def recall(judge: Judge, reference: Finds | None, values: list[bytes]) -> Recall:
+    """How many of `values` the attack rules find, each as the one parameter of a request."""
     requests = [_asked(f"q={quote(value, safe='')}") for value in values]
-    found = sum(_is_attack(evaluation) for evaluation in _evaluated(rules, requests))
+    found = sum(map(_is_attack, judge.decisions(requests)))
     return Recall(
         len(values), found, None if reference is None else sum(reference(value) for value in values)
     )
 
 
-def mistakes(rules: FastRules, requests: list[Request]) -> Mistakes:
-    """How many of the good `requests` are stopped, at the threshold of the CRS."""
+def mistakes(judge: Judge, requests: list[Request]) -> Mistakes:
+    """How many of the good `requests` are stopped, and by what."""
     result = Mistakes(len(requests))
-    for evaluation in _evaluated(rules, requests):
-        if evaluation.stopped is not None:
-            result.stopped += 1
-            result.rules.update(fired.rule.id for fired in evaluation.fired if fired.points)
+    for decision in judge.decisions(requests):
+        if decision.verdict is Verdict.ALLOW:
+            continue
+        result.stages[decision.stage] += 1
+        scored = [hit for hit in decision.hits if _points(hit)]
+        result.rules.update(hit.rule_id for hit in scored)
+        if not scored:
+            result.rules[decision.rule_id] += 1
     return result
 
 
@@ -202,13 +225,15 @@ def _quiet() -> Iterator[None]:
             os.close(kept)
 
 
-def _evaluated(rules: FastRules, requests: list[Request]) -> Iterator[Outcome]:
-    for start in range(0, len(requests), BATCH):
-        yield from rules.evaluate(requests[start : start + BATCH])
+def _is_attack(decision: Decision) -> bool:
+    return any(_points(hit) and int(hit.rule_id) in ATTACKS for hit in decision.hits)
 
 
-def _is_attack(evaluation: Outcome) -> bool:
-    return any(fired.points and fired.rule.id in ATTACKS for fired in evaluation.fired)
+def _points(hit: RuleHit) -> int:
+    """What a signature added; 0 for anything else."""
+    if hit.reason != "signature.match":
+        return 0
+    return int(hit.detail.rpartition("(")[2].partition(" ")[0])
 
 
 def _asked(query: str) -> Request:
@@ -255,7 +280,8 @@ def _show(found: dict[str, Recall], stopped: dict[str, Mistakes]) -> None:
     print(f"\n{'good requests':24}{'requests':>10}{'stopped':>10}")
     for name, mistake in stopped.items():
         share = f"{mistake.stopped / mistake.requests:.2%}"
-        print(f"{name:24}{mistake.requests:>10}{share:>10}   {dict(mistake.rules.most_common(6))}")
+        rules = dict(mistake.rules.most_common(8))
+        print(f"{name:24}{mistake.requests:>10}{share:>10}   {dict(mistake.stages)} {rules}")
 
 
 if __name__ == "__main__":

@@ -35,6 +35,9 @@ def _of(stop: RuleHit, hits: list[RuleHit], path: str, client: str) -> Iterator[
         yield from _exclusions(hits, path, client)
     elif stop.reason == "signature.budget":
         yield Advice(stop.rule_id, "signatures.yaml", "a larger `budget`, or `on_budget: observe`")
+    elif stop.reason == "signature.body":
+        change = "`on_unread_body: observe`, for this route under `routes`"
+        yield Advice(stop.rule_id, "signatures.yaml", change)
     elif stop.stage == "parameters":
         about = f" ({stop.detail})" if stop.detail else ""
         change = f"permit in {stop.rule_id} what it objects to: {stop.reason}{about}"

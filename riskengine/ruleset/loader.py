@@ -21,7 +21,7 @@ from riskengine.ruleset.override_files import OverrideFiles
 from riskengine.ruleset.parameters import ParametersFile
 from riskengine.ruleset.routes import RouteTable
 from riskengine.ruleset.ruleset import Ruleset
-from riskengine.ruleset.signature_files import contents_of
+from riskengine.ruleset.signature_files import read_sources
 from riskengine.ruleset.signatures import SignaturesFile
 from riskengine.ruleset.validation import AnyEntry, validate
 from riskengine.ruleset.yaml_source import Document, Mistake, read_document
@@ -99,6 +99,7 @@ class _Load:
         check_list_ids(self._documents)
         check_origin_words(self._documents)
         self._raise_mistakes()
+        sources = read_sources(signatures.sets, self._directory)
         return Ruleset(
             addresses=addresses,
             bots=bots,
@@ -115,9 +116,10 @@ class _Load:
                 | self._lists.contents
                 | self._overrides.contents
                 | {one.rule.file: one.fingerprint.encode() for one in databases}
-                | contents_of(signatures.sets, self._directory)
+                | sources.contents
             ),
             directory=self._directory,
+            signature_folders=sources.folders,
             overrides=self._overrides.of(limits),
         )
 

@@ -52,11 +52,11 @@ class ParameterRoute(Banning, Route):
     unknown: Literal["allow", "observe", "stop"] = "allow"
     """What to do with parameters that are not listed, in the sets that are written."""
     max_body: int | None = Field(default=None, ge=0)
-    """Most bytes of the body."""
+    """Most bytes of the body, as sent and unpacked."""
     content_types: tuple[ContentType, ...] | None = Field(default=None, min_length=1)
     """Media types that a body may have; by default those that `form` and `json` can read."""
     incomplete_body: Literal["skip", "stop"] = "skip"
-    """What to do with a body that cannot be read here because it was cut or is compressed."""
+    """What to do with a body that cannot be read: cut, packed in a way that is not read here."""
 
     @model_validator(mode="after")
     def _captures_stand_in_the_path(self) -> "ParameterRoute":

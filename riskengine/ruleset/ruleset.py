@@ -16,7 +16,6 @@ from riskengine.ruleset.override_files import Overrides
 from riskengine.ruleset.parameters import ParameterRoute, ParametersFile
 from riskengine.ruleset.request_checks import CheckRule
 from riskengine.ruleset.routes import RouteTable
-from riskengine.ruleset.signature_files import watched_of
 from riskengine.ruleset.signatures import SignatureSet, SignaturesFile
 
 StoppingRule = (
@@ -37,6 +36,8 @@ class Ruleset:
     """Hash of the content of all files, lists included: equal rules have equal revisions."""
     directory: Path
     signatures: SignaturesFile = field(default_factory=SignaturesFile)
+    signature_folders: tuple[Path, ...] = ()
+    """Directories outside `directory` that signatures are read from."""
     overrides: Mapping[str, Overrides] = field(default_factory=dict)
     """Limits of their own for some values of a key, by the id of the rule."""
     bots: BotsFile = field(default_factory=BotsFile)
@@ -53,7 +54,7 @@ class Ruleset:
 
     def outside(self) -> list[Path]:
         """What the rules are read from beside their directory: the installed CRS."""
-        return watched_of(self.signatures.sets, self.directory)
+        return list(self.signature_folders)
 
     def stopping_rules(self) -> Iterator[StoppingRule]:
         """Every rule that can stop a request, in the order of the funnel."""

@@ -41,6 +41,8 @@ class RouteSignatures(Entry):
     """What hits add there."""
     mode: Mode | None = None
     """Mode there."""
+    on_unread_body: Literal["observe", "stop"] | None = None
+    """What becomes there of a request whose body could not be looked at as a whole."""
 
 
 class SignatureSet(Banning, Rule):
@@ -72,6 +74,8 @@ class SignatureSet(Banning, Rule):
     """Bytes that one request may have looked at, each look counted."""
     on_budget: Literal["observe", "stop"] = "stop"
     """What becomes of a request that needs more than its budget."""
+    on_unread_body: Literal["observe", "stop"] = "stop"
+    """What becomes of a request whose body cannot be unpacked, or holds too much to be read."""
     routes: tuple[RouteSignatures, ...] = ()
     """What is different on some routes; the first entry that names a route counts."""
 

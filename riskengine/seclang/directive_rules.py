@@ -142,7 +142,7 @@ def _condition(
         name, negated, text = _split_operator(directive.arguments[1])
         raw = text.encode("utf-8", "surrogateescape")
         operator = compile_operator(name, raw, directory=directive.place.path.parent)
-        argument = parse_macro(text) if name.lower() != "rx" else Macro((raw,))
+        argument = parse_macro(text)
     # Only the first rule of a chain takes the transformations of SecDefaultAction.
     inherited = rule.defaults.transforms if not rule.conditions else ()
     return Condition(

@@ -27,6 +27,8 @@ class Outcome(NamedTuple):
     """The rule that ended it with deny."""
     exhausted: bool = False
     """Whether the budget ran out before all was looked at."""
+    unread: str = ""
+    """Why rules did not see all of the body, see `Transaction.unread`."""
 
 
 NOTHING = Outcome()
@@ -105,7 +107,8 @@ class FastRules:
             self._run(evaluation, suspect.held)
         except BudgetError:
             exhausted = True
-        return Outcome(tuple(evaluation.fired), evaluation.stopped, exhausted)
+        unread = evaluation.transaction.unread
+        return Outcome(tuple(evaluation.fired), evaluation.stopped, exhausted, unread)
 
     def _run(self, evaluation: "FastEvaluation", held: int) -> None:
         transaction = evaluation.transaction

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-_MACRO = re.compile(r"%\{([^{}]*)\}")
+# A variable's name begins with a letter; in a pattern, `%{2,3}` says how many percent signs.
+_MACRO = re.compile(r"%\{([A-Za-z][^{}]*)\}")
 
 
 class Reference(NamedTuple):

@@ -10,10 +10,11 @@ from riskengine.seclang import (
     operators_identities,
     operators_validation,
 )
+from riskengine.seclang.macros import parse_macro
 from riskengine.seclang.operators_addresses import addresses_from_file, addresses_listed
 from riskengine.seclang.operators_contract import Comparison, Match, Operator, Prepared
 from riskengine.seclang.operators_phrases import phrases_from_file, phrases_listed
-from riskengine.seclang.operators_rx import pattern_finder
+from riskengine.seclang.operators_rx import match_pattern, pattern_finder
 from riskengine.seclang.operators_schema import schema_finder
 from riskengine.seclang.sqli import detect_sqli
 from riskengine.seclang.xss import detect_xss
@@ -92,6 +93,8 @@ def compile_operator(name: str, argument: bytes, *, directory: Path) -> Operator
     prepare = PREPARED.get(key)
     if prepare is None:
         raise OperatorError(f"@{name} {REFUSED.get(key, 'is not an operator of SecLang')}")
+    if key == "rx" and parse_macro(argument.decode("utf-8", "surrogateescape")).references:
+        return Comparison(name, argument, match_pattern)
     if b"%{" in argument and key != "rx":
         raise OperatorError(
             f"@{name}: its argument is read once and cannot hold a macro `%{{...}}`"

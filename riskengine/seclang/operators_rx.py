@@ -1,6 +1,7 @@
 """The pattern operator, on an engine that needs linear time whatever it reads (RE2)."""
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import re2
 
@@ -9,6 +10,7 @@ from riskengine.seclang.operators_contract import Match
 from riskengine.seclang.pcre import to_re2
 
 _CAPTURES_MAX = 9
+_EXPANDED_MAX = 4_096
 _MEMORY_MAX = 64 << 20
 
 
@@ -28,6 +30,23 @@ def pattern_finder(argument: bytes) -> Callable[[bytes], Match | None]:
         return Match(found.group(), (found.group(), *[group or b"" for group in groups]))
 
     return find
+
+
+@lru_cache(maxsize=1_024)
+def _finder(argument: bytes) -> Callable[[bytes], Match | None] | None:
+    try:
+        return pattern_finder(argument)
+    except OperatorError:
+        return None
+
+
+def match_pattern(value: bytes, argument: bytes) -> Match | None:
+    """The left-most match of a pattern whose macros have just been expanded.
+
+    What makes no pattern, or one of more than 4 KiB, matches nothing: requests may write TX.
+    """
+    find = _finder(argument) if len(argument) <= _EXPANDED_MAX else None
+    return find(value) if find is not None else None
 
 
 def compile_pattern(pattern: bytes) -> re2._Regexp:

@@ -29,6 +29,8 @@ class Source:
     remarks: list[Remark] = field(default_factory=list)
     contents: dict[Path, bytes] = field(default_factory=dict)
     """What was read, for the hash of the whole."""
+    folders: set[Path] = field(default_factory=set)
+    """Directories in which an Include looked for files, found or not."""
 
 
 def read_files(paths: list[Path]) -> Source:
@@ -104,6 +106,7 @@ def _include(source: Source, name: str, arguments: list[str], place: Place, dept
         source.remarks.append(_mistake(place, cause))
         return
     wanted = place.path.parent / arguments[0]
+    source.folders.add(wanted.parent)
     found = sorted(Path(path) for path in glob.glob(str(wanted)))  # noqa: PTH207 - absolute globs
     if not found and name.lower() == "include" and not glob.has_magic(arguments[0]):
         source.remarks.append(_mistake(place, f"no file {wanted}"))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
+from riskengine.content_encoding import NO_BODY, Unpacked, content_encoding, unpack
 from riskengine.percent import to_bytes
 from riskengine.request import Request
 from riskengine.seclang.bodies import parse_body, processor_for
@@ -13,6 +14,7 @@ from riskengine.seclang.bodies_form import form_arguments
 from riskengine.seclang.cookies import parse_cookies
 from riskengine.seclang.targets import MULTIPART_FLAGS
 
+_HIDING = ("too_many", "too_long", "encoding")
 _SLASH = re.compile(rb"[/\\]")
 
 
@@ -34,8 +36,8 @@ class Transaction:
     """What rules can ask about one request. Phase 1 does not see the body."""
 
     __slots__ = (
-        "_body", "_cookies", "_entries", "_forced_body", "_processor", "_query", "headers",
-        "request", "with_body",
+        "_body", "_cookies", "_entries", "_forced_body", "_processor", "_query", "_unpacked",
+        "headers", "request", "with_body",
     )  # fmt: skip
 
     def __init__(self, request: Request) -> None:
@@ -45,6 +47,7 @@ class Transaction:
         self._entries: dict[str, Entries] = {}
         self._processor: str | None = None
         self._forced_body = False
+        self._unpacked: Unpacked = NO_BODY
         self._body: BodyValues = EMPTY
         self._query: Pairs | None = None
         self._cookies: Pairs | None = None
@@ -71,9 +74,25 @@ class Transaction:
         self._entries = {
             name: entries for name, entries in self._entries.items() if name not in _OF_THE_BODY
         }
-        if self.request.body:
-            content_type = to_bytes(self._header("content-type"))
-            self._body = parse_body(self.processor, content_type, self.request.body)
+        request = self.request
+        if not request.body:
+            return
+        whole = request.body_size <= len(request.body)
+        unpacked = unpack(request.body, content_encoding(request.headers), whole=whole)
+        self._unpacked = unpacked
+        content_type = to_bytes(self._header("content-type"))
+        self._body = parse_body(self.processor, content_type, unpacked.body)
+        if unpacked.fault:
+            self._body = self._body._replace(error=unpacked.fault, detail=unpacked.detail)
+
+    @property
+    def unread(self) -> str:
+        """Why rules did not see all of a body that is here; empty where they did.
+
+        A body that its parser cannot make sense of is seen as one value, so it counts as seen.
+        """
+        hidden = self._body.error in _HIDING or self._unpacked.fault
+        return self._body.detail if hidden else ""
 
     @property
     def cookies(self) -> Pairs:
@@ -142,7 +161,7 @@ class Transaction:
         read = self.processor in ("URLENCODED", "") or self._forced_body
         if not self.with_body or not self.request.body or not read:
             return []
-        return [Entry("", "REQUEST_BODY", self.request.body)]
+        return [Entry("", "REQUEST_BODY", self._unpacked.body)]
 
 
 def _with_host(request: Request) -> tuple[tuple[str, str], ...]:

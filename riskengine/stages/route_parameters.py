@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain, islice
 
+from riskengine.content_encoding import UNPACKED_MAX, Unpacked, content_encoding, unpack
 from riskengine.inspection import Inspection
 from riskengine.query import Parameter, Query, parse_query
-from riskengine.request import Request
 from riskengine.ruleset.parameter_spec import ParameterSpec
 from riskengine.ruleset.parameters import ParameterRoute
 from riskengine.ruleset.routes import capture_places
@@ -89,11 +89,24 @@ class RouteParameters:
             wanted = ", ".join(self._content_types)
             yield Finding("body.content_type", f"body must be {wanted}, got {shown(media)}")
             return
-        unread = _why_unreadable(request, headers.get("content-encoding", ""))
-        if unread:
-            yield self._incomplete(unread)
+        if request.body_size > len(request.body):
+            here = f"only {len(request.body)} of {request.body_size} bytes are here"
+            yield self._incomplete(here)
             return
-        yield from self._read_body(request.body, media)
+        limit = UNPACKED_MAX if most is None else min(most, UNPACKED_MAX)
+        unpacked = unpack(request.body, content_encoding(request.headers), limit=limit)
+        if unpacked.fault:
+            yield self._not_unpacked(unpacked)
+            return
+        yield from self._read_body(unpacked.body, media)
+
+    def _not_unpacked(self, unpacked: Unpacked) -> Finding:
+        most = self._route.max_body
+        if unpacked.fault == "too_long" and most is not None and most <= UNPACKED_MAX:
+            return Finding("size.body", f"body must be at most {most} bytes, also unpacked")
+        if unpacked.fault == "malformed":
+            return Finding("body.malformed", f"body cannot be unpacked: {unpacked.detail}")
+        return self._incomplete(unpacked.detail)
 
     def _read_body(self, body: bytes, media: str) -> Iterator[Finding]:
         """What is wrong with a whole body, read as what it says it is."""
@@ -174,12 +187,3 @@ def _missing(checks: Mapping[str, ValueCheck], present: set[str]) -> Iterator[Fi
     for name, check in checks.items():
         if check.spec.required and name not in present:
             yield check.missing()
-
-
-def _why_unreadable(request: Request, encoding: str) -> str:
-    """Why the body in hand is not the whole, plain body; empty where it is."""
-    if request.body_size > len(request.body):
-        return f"only {len(request.body)} of {request.body_size} bytes are here"
-    if encoding.strip().lower() not in ("", "identity"):
-        return f"content-encoding is {shown(encoding)}"
-    return ""

@@ -25,6 +25,7 @@ class Variant:
     rules: FastRules
     mode: str
     threshold: int
+    on_unread_body: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,8 @@ class CompiledSet:
                 built[key] = build(specialize(rules, tx), cache.compiled)
             mode = (own.mode if own is not None else None) or source.mode
             threshold = (own.threshold if own is not None else None) or source.threshold
-            return Variant(built[key], mode, threshold)
+            on_unread = (own.on_unread_body if own is not None else None) or source.on_unread_body
+            return Variant(built[key], mode, threshold, on_unread)
 
         self._everywhere = variant(None)
         self._by_route: dict[str, Variant] = {}

@@ -6,13 +6,13 @@ from functools import partial
 
 from riskengine.decision import RuleHit, Verdict
 from riskengine.inspection import Batch, Inspection
-from riskengine.ruleset.signatures import SignaturesFile
+from riskengine.ruleset.signatures import SignatureSet, SignaturesFile
 from riskengine.seclang.evaluation import Fired
 from riskengine.seclang.exemptions import Exemption
 from riskengine.seclang.fast import NOTHING, Outcome
 from riskengine.stages.signature_sets import CompiledSet, Variant
 
-REASONS = ("signature.match", "signature.threshold", "signature.budget")
+REASONS = ("signature.match", "signature.threshold", "signature.budget", "signature.body")
 """Every reason code of the stage; docs/signatures.md explains each."""
 
 _HITS_MAX = 64
@@ -49,7 +49,7 @@ class SignaturesStage:
                     continue
                 if outcome.exhausted and shed:
                     inspection.degrade(self.name)
-                if outcome.fired or outcome.exhausted:
+                if outcome.fired or outcome.exhausted or outcome.unread:
                     inspection.hits += _hits(compiled, variant, outcome, shed=shed)
 
 
@@ -94,17 +94,19 @@ def _hits(
     if outcome.exhausted and not shed:
         detail = f"needs more than the {source.budget} bytes of looks that one request may have"
         spared = observed or source.on_budget == "observe"
-        hits.append(
-            RuleHit("signatures", source.id, source.verdict, "signature.budget", detail, spared)
-        )
+        hits.append(_hit(source, "signature.budget", detail, observed=spared))
     if outcome.stopped is not None:
         detail = _stopped(outcome.stopped, recorded, variant)
-        hits.append(
-            RuleHit(
-                "signatures", source.id, source.verdict, "signature.threshold", detail, observed
-            )
-        )
+        hits.append(_hit(source, "signature.threshold", detail, observed=observed))
+    if outcome.unread:
+        detail = f"not all of the body was looked at: {outcome.unread}"
+        spared = observed or variant.on_unread_body == "observe"
+        hits.append(_hit(source, "signature.body", detail, observed=spared))
     return hits
+
+
+def _hit(source: SignatureSet, reason: str, detail: str, *, observed: bool) -> RuleHit:
+    return RuleHit("signatures", source.id, source.verdict, reason, detail, observed)
 
 
 def _match(fired: Fired) -> RuleHit:

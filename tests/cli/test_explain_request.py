@@ -111,3 +111,13 @@ def test_a_body_counts_too() -> None:
     head = "POST /search HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n"
     told = json.loads(explain("--http", "-", "--json", text=head + body).stdout)
     assert [one["parameter"] for one in told["signatures"]] == ["ARGS:q"]
+
+
+def test_a_body_that_cannot_be_unpacked_is_shown_with_the_cause_and_the_way_out() -> None:
+    text = (
+        "POST /reviews HTTP/1.1\r\nHost: shop.example\r\nContent-Encoding: br\r\n"
+        "Content-Type: text/plain\r\nContent-Length: 4\r\n\r\nabcd"
+    )
+    told = explain("--http", "-", text=text).stdout
+    assert "signature.body: not all of the body was looked at: its encoding is 'br'" in told
+    assert "signatures.yaml: `on_unread_body: observe`, for this route under `routes`" in told

@@ -104,6 +104,26 @@ async def test_an_edited_core_rule_set_outside_the_rules_decides_soon(tmp_path: 
         assert (await decide(address)).rule_id == "crs"
 
 
+async def test_an_edited_file_that_signatures_include_from_elsewhere_decides_soon(
+    tmp_path: Path,
+) -> None:
+    rule = 'SecRule REQUEST_URI "@contains {}" "id:1,phase:1,deny,t:none"\n'
+    (tmp_path / "apart").mkdir()
+    (tmp_path / "apart" / "more.conf").write_text(rule.format("nowhere"))
+    own = tmp_path / "rules" / "own"
+    own.mkdir(parents=True)
+    (own / "own.conf").write_text(f"Include {tmp_path}/apart/*.conf\n")
+    (tmp_path / "rules" / "signatures.yaml").write_text(
+        "sets:\n  - {id: ours, description: Ours., directory: own}\n"
+    )
+    async with real_service(tmp_path, "--store", "memory") as service:
+        address = await service.address()
+        assert (await decide(address)).verdict == pb.VERDICT_ALLOW
+        (tmp_path / "apart" / "more.conf").write_text(rule.format("/"))
+        await service.log("rules reloaded")
+        assert (await decide(address)).rule_id == "ours"
+
+
 async def test_a_core_rule_set_that_rules_name_later_is_watched_too(tmp_path: Path) -> None:
     crs = tmp_path / "crs" / "rules"
     crs.mkdir(parents=True)

@@ -1,12 +1,10 @@
 """Bodies become named values, and nothing in them gets lost or out of hand."""
 
 import json
-import zlib
 
 import pytest
 
 from riskengine.seclang.bodies import parse_body, processor_for
-from riskengine.seclang.bodies_compression import unpack
 from riskengine.seclang.bodies_contract import ARGUMENTS_MAX, DEPTH_MAX, BodyValues
 
 FORM_DATA = b"multipart/form-data; boundary=XX"
@@ -188,24 +186,3 @@ class TestMultipart:
     def test_backslash_in_an_old_file_name_stays(self) -> None:
         part = FILE.replace(b"x.php", rb"C:\temp\a\"b")
         assert read(multipart(part)).files == ((b"f", rb'C:\temp\a"b'),)
-
-
-class TestCompression:
-    @pytest.mark.parametrize("coding", [b"gzip", b"x-gzip", b"deflate"])
-    def test_body_is_unpacked(self, coding: bytes) -> None:
-        wbits = 15 if coding == b"deflate" else 31
-        packer = zlib.compressobj(wbits=wbits)
-        assert unpack(packer.compress(b"abc") + packer.flush(), coding, limit=9) == (b"abc", "")
-
-    def test_bomb_stops_at_the_limit(self) -> None:
-        packer = zlib.compressobj(9, wbits=31)
-        bomb = packer.compress(bytes(50_000_000)) + packer.flush()
-        unpacked, error = unpack(bomb, b"gzip", limit=65_536)
-        assert (len(unpacked), error) == (65_536, "too_long")
-
-    @pytest.mark.parametrize(
-        ("coding", "error"),
-        [(b"gzip", "malformed"), (b"br", "encoding"), (b"gzip, gzip", "encoding")],
-    )
-    def test_what_cannot_be_unpacked_is_named(self, coding: bytes, error: str) -> None:
-        assert unpack(b"no", coding, limit=9) == (b"no", error)

@@ -19,7 +19,7 @@ from riskengine.seclang.rules import RuleSet
 from riskengine.seclang.specialize import specialize
 
 RULES = r"""
-SecAction "id:1,phase:1,pass,nolog,setvar:tx.level=2,setvar:tx.sum=0"
+SecAction "id:1,phase:1,pass,nolog,setvar:tx.level=2,setvar:tx.sum=0,setvar:tx.words=sel|1|a"
 SecRule TX:level "@lt 3" "id:2,phase:2,pass,nolog,skipAfter:END-HIGH"
 SecRule ARGS "@rx a" "id:3,phase:2,pass,log"
 SecMarker END-HIGH
@@ -49,6 +49,8 @@ SecRule ARGS_POST|REQUEST_BODY "@contains 25" "id:16,phase:2,pass,log"
 SecRule REQUEST_BASENAME "@rx \.([a-z]+)$" \
     "id:17,phase:2,pass,log,capture,t:lowercase,setvar:tx.ending=.%{tx.1}/,chain"
   SecRule TX:ending "@within .bak/ .sql/" "t:none,setvar:tx.sum=+1"
+SecRule ARGS "!@rx ^(?:%{tx.words})" "id:18,phase:2,pass,log,t:lowercase"
+SecRule ARGS_NAMES "@rx ^[%{tx.0}]$" "id:19,phase:2,pass,log"
 SecRule TX:sum "@ge 5" "id:11,phase:2,deny,log"
 """
 

@@ -142,3 +142,21 @@ def test_schema_with_an_unknown_keyword_is_refused(
     (tmp_path / "s.json").write_text(schema)
     with pytest.raises(OperatorError, match=message):
         compile_operator("validateSchema", b"s.json", directory=tmp_path)
+
+
+def test_pattern_takes_macros_that_were_expanded_as_parts_of_itself() -> None:
+    operator = compile_operator("rx", b"^%{tx.charset}$", directory=HERE)
+    assert operator.match_against(b"utf-8", b"^(?:utf-8|latin1)$") is not None
+    assert operator.match_against(b"utf-7", b"^(?:utf-8|latin1)$") is None
+
+
+@pytest.mark.parametrize("expanded", [b"^($", b"(?=a)", b"a" * 5_000])
+def test_expanded_pattern_that_is_none_matches_nothing(expanded: bytes) -> None:
+    operator = compile_operator("rx", b"^%{tx.words}", directory=HERE)
+    assert operator.match_against(b"a" * 6_000, expanded) is None
+
+
+def test_percent_signs_that_are_counted_in_a_pattern_are_no_macro() -> None:
+    operator = compile_operator("rx", b"^%{2,3}$", directory=HERE)
+    assert operator.match(b"%%") is not None
+    assert operator.match(b"%") is None

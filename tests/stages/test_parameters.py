@@ -338,7 +338,9 @@ async def test_form_body_is_judged_like_a_query(body: bytes, reasons: list[str])
 INCOMPLETE: list[dict[str, Any]] = [
     {"body": b"user=a", "body_size": 100, "headers": FORM},
     {"body": b"", "body_size": 100, "headers": FORM},
-    {"body": b"\x1f\x8b", "headers": (*FORM, ("content-encoding", "gzip"))},
+    {"body": b"\x1f\x8b", "body_size": 100, "headers": (*FORM, ("content-encoding", "gzip"))},
+    {"body": b"\x1b\x02", "headers": (*FORM, ("content-encoding", "br"))},
+    {"body": gzip.compress(bytes(300_000)), "headers": (*FORM, ("content-encoding", "gzip"))},
     {"body": b"--x", "headers": (("content-type", "multipart/form-data; boundary=x"),)},
 ]
 
@@ -350,6 +352,33 @@ async def test_body_that_cannot_be_read_here_is_treated_as_the_route_says(
 ) -> None:
     hits = await routing(**LOGIN, incomplete_body=treatment).hits(make("POST", "/r", **fields))
     assert [(hit.reason, hit.observed) for hit in hits] == [("body.incomplete", observed)]
+
+
+PACKED = (*FORM, ("content-encoding", "gzip"))
+
+
+async def test_packed_body_is_judged_by_what_it_holds() -> None:
+    good, bad = gzip.compress(b"user=a&password=b"), gzip.compress(b"user=a")
+    login = routing(**LOGIN)
+    assert await login.hits(make("POST", "/r", body=good, headers=PACKED)) == []
+    (hit,) = await login.hits(make("POST", "/r", body=bad, headers=PACKED))
+    assert hit.reason == "parameter.missing"
+
+
+async def test_body_that_is_not_packed_as_it_says_is_malformed() -> None:
+    body = b"user=a&password=b"
+    (hit,) = await routing(**LOGIN).hits(make("POST", "/r", body=body, headers=PACKED))
+    assert (hit.reason, hit.observed) == ("body.malformed", False)
+    assert hit.detail == "body cannot be unpacked: it is not gzip, though it says so"
+
+
+async def test_most_bytes_of_a_body_are_also_those_of_what_it_unpacks_to() -> None:
+    body = gzip.compress(bytes(50_000_000))
+    (hit,) = await routing(**LOGIN, max_body=60_000).hits(
+        make("POST", "/r", body=body, headers=PACKED)
+    )
+    assert (hit.reason, hit.observed) == ("size.body", False)
+    assert hit.detail == "body must be at most 60000 bytes, also unpacked"
 
 
 async def test_body_of_another_content_type_is_stopped() -> None:
