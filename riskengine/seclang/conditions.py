@@ -101,6 +101,11 @@ def analyze(program: Program) -> Analysis:
     )
 
 
+def bits_of(analysis: Analysis) -> dict[int, int]:
+    """The bit of each answerable condition, by its `id()`."""
+    return {id(one.condition): one.bit for one in analysis.answerable}
+
+
 def is_answerable(condition: Condition) -> bool:
     """Whether the condition depends on nothing but values of the request."""
     return (

@@ -113,24 +113,35 @@ class Evaluation:
 
     def entries(self, condition: Condition, rule: Rule) -> Iterator[Entry]:
         """The values that a condition looks at."""
-        excluded = condition.excluded
-        if self.exclusions:
-            added = [target for selects, target in self.exclusions if selects(rule)]
-            excluded = (*excluded, *added)
+        excluded = self.excluded(condition, rule)
         for target in condition.targets:
-            entries = self._taken(target, excluded)
-            if target.count:
-                yield Entry("", str(target), b"%d" % len(entries))
-            else:
-                yield from entries
+            yield from self.entries_of(target, excluded)
+
+    def excluded(self, condition: Condition, rule: Rule) -> tuple[Target, ...]:
+        """What the condition leaves out, in this request."""
+        if not self.exclusions:
+            return condition.excluded
+        added = [target for selects, target in self.exclusions if selects(rule)]
+        return (*condition.excluded, *added)
+
+    def entries_of(self, target: Target, excluded: tuple[Target, ...]) -> list[Entry]:
+        """The values of one target; or how many there are, where it asks for that."""
+        entries = self._taken(target, excluded)
+        return [Entry("", str(target), b"%d" % len(entries))] if target.count else entries
 
     def _taken(self, target: Target, excluded: tuple[Target, ...]) -> list[Entry]:
         against = [other for other in excluded if other.variable == target.variable]
-        return [
-            entry
-            for entry in self._entries(target.variable)
-            if target.takes(entry.key) and not any(other.takes(entry.key) for other in against)
-        ]
+        if target.variable == "TX" and target.key and target.pattern is None:
+            entries = self._tx(target.key)
+        else:
+            entries = [e for e in self._entries(target.variable) if target.takes(e.key)]
+        if not against:
+            return entries
+        return [e for e in entries if not any(other.takes(e.key) for other in against)]
+
+    def _tx(self, key: str) -> list[Entry]:
+        value = self.tx.get(key)
+        return [] if value is None else [Entry(key, f"TX:{key}", value)]
 
     def _entries(self, variable: str) -> list[Entry]:
         match variable:
