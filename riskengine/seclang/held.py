@@ -1,6 +1,6 @@
 """Which conditions hold for the values of a request."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from riskengine.percent import to_bytes
@@ -12,7 +12,7 @@ from riskengine.seclang.rules import Target
 from riskengine.seclang.scanner import Scanner
 from riskengine.seclang.targets import MULTIPART_FLAGS
 from riskengine.seclang.transaction import Entry, Pairs, Transaction, cookies_of, header_bytes
-from riskengine.seclang.value_plans import Node, Nodes
+from riskengine.seclang.value_plans import Demand, Node, Nodes
 from riskengine.seclang.value_sources import Source, Values
 
 _KEPT_MAX = 65_536
@@ -246,25 +246,36 @@ class HeldConditions:
 
     def _look(self, node: Node, value: bytes) -> Answer:
         view = node.view(value)
+        length = len(value)
         held, cost = 0, 0
-        if view.positive or view.negative or view.confirmed:
+        if view.few and len(view.few) <= 2 + (length >> 6):
+            held, cost = _asked(view.few, value), length + VALUE_COST
+        elif view.positive or view.negative or view.confirmed:
             found = self._scanner.bits_in(value)
             held = found & view.positive | ~found & view.negative
-            cost = len(value) + VALUE_COST
+            cost = length + VALUE_COST
             for demand in view.confirmed:
-                if found & demand.bit and demand.match is not None:
-                    cost += len(value)
+                if found & demand.bit:
+                    cost += length
                     if demand.match(value) is not None:
                         held |= demand.bit
-        for demand in view.direct:
-            if demand.match is not None and (demand.match(value) is None) is demand.negated:
-                held |= demand.bit
-            cost += len(value)
+        if view.direct:
+            held |= _asked(view.direct, value)
+            cost += length * len(view.direct)
         for transform, child in view.children:
             deeper, more = self._look(child, transform(value))
             held |= deeper
-            cost += more + len(value)
+            cost += more + length
         return held, cost
+
+
+def _asked(demands: Iterable[Demand], value: bytes) -> int:
+    """Bits of those that hold, as their operators say."""
+    held = 0
+    for demand in demands:
+        if (demand.match(value) is None) is demand.negated:
+            held |= demand.bit
+    return held
 
 
 def _kept(known: dict[_Key, Answer], key: _Key, answer: Answer, length: int) -> Answer:

@@ -1,4 +1,4 @@
-"""Asks one hyperscan database what a value holds."""
+"""Asks hyperscan databases what a value holds: the smallest that knows its kinds of bytes."""
 
 import hyperscan
 
@@ -13,10 +13,8 @@ class Scanner:
 
     def __init__(self, compiled: Compiled, bits: dict[int, int], of_empty: int) -> None:
         """`bits` are those of each id; `of_empty` is what an empty value holds."""
-        self._database: hyperscan.Database | _NoPatterns = _NoPatterns()
-        if compiled.data:
-            self._database = hyperscan.loadb(compiled.data, hyperscan.HS_MODE_BLOCK)
-            self._database.scratch = hyperscan.Scratch(self._database)
+        self._scan = _loaded(compiled.data).scan
+        self._restricted = [(one.alphabet, _loaded(one.data).scan) for one in compiled.restricted]
         self._bits = bits
         self._found = 0
         self._of_empty = of_empty
@@ -30,7 +28,12 @@ class Scanner:
         if known is not None:
             return known
         self._found = 0
-        self._database.scan(value, self._note)
+        scan = self._scan
+        for alphabet, simpler in self._restricted:
+            if not value.translate(None, alphabet):
+                scan = simpler
+                break
+        scan(value, self._note)
         if len(value) <= _LENGTH_MAX:
             if len(self._known) >= _KEPT_MAX:
                 self._known.clear()
@@ -39,6 +42,14 @@ class Scanner:
 
     def _note(self, place: int, start: int, end: int, flags: int, context: object) -> None:
         self._found |= self._bits[place]
+
+
+def _loaded(data: bytes) -> "hyperscan.Database | _NoPatterns":
+    if not data:
+        return _NoPatterns()
+    database = hyperscan.loadb(data, hyperscan.HS_MODE_BLOCK)
+    database.scratch = hyperscan.Scratch(database)
+    return database
 
 
 class _NoPatterns:

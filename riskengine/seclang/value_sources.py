@@ -90,11 +90,14 @@ class Source:
         chains = [condition.transforms]
         if condition.multi_match:
             chains = [condition.transforms[:end] for end in range(len(condition.transforms) + 1)]
-        match = condition.operator.match if condition.operator is not None else None
-        scanned = one.bit in self._scanned
-        if scanned and one.bit not in self._inexact:
-            match = None
-        return [Demand(chain, one.bit, scanned, condition.negated, match) for chain in chains]
+        operator = condition.operator
+        if operator is None:
+            return []
+        scanned, exact = one.bit in self._scanned, one.bit not in self._inexact
+        return [
+            Demand(chain, one.bit, scanned, condition.negated, operator.match, exact)
+            for chain in chains
+        ]
 
 
 def _concerns(target: Target, key: str, one: Answerable) -> bool:
