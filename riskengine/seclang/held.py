@@ -248,7 +248,7 @@ class HeldConditions:
         view = node.view(value)
         length = len(value)
         held, cost = 0, 0
-        if view.few and len(view.few) <= 2 + (length >> 6):
+        if view.few and len(view.few) <= 1 + (length >> 6):
             held, cost = _asked(view.few, value), length + VALUE_COST
         elif view.positive or view.negative or view.confirmed:
             found = self._scanner.bits_in(value)

@@ -6,6 +6,8 @@ from riskengine.seclang.pattern_database import Compiled
 
 _KEPT_MAX = 32_768
 _LENGTH_MAX = 256
+_RECENT_MAX = 64
+_RECENT_LENGTH_MAX = 16_384
 
 
 class Scanner:
@@ -19,14 +21,27 @@ class Scanner:
         self._found = 0
         self._of_empty = of_empty
         self._known: dict[bytes, int] = {}
+        self._recent: dict[bytes, int] = {}
+        """Long values: transformations that change nothing ask for the same one again."""
 
     def bits_in(self, value: bytes) -> int:
         """Bits of the patterns that `value` holds."""
         if not value:
             return self._of_empty
-        known = self._known.get(value)
+        kept, most = self._known, _KEPT_MAX
+        if len(value) > _LENGTH_MAX:
+            kept, most = self._recent, _RECENT_MAX
+        known = kept.get(value)
         if known is not None:
             return known
+        found = self._scanned(value)
+        if len(value) <= _RECENT_LENGTH_MAX:
+            if len(kept) >= most:
+                kept.clear()
+            kept[value] = found
+        return found
+
+    def _scanned(self, value: bytes) -> int:
         self._found = 0
         scan = self._scan
         for alphabet, simpler in self._restricted:
@@ -34,10 +49,6 @@ class Scanner:
                 scan = simpler
                 break
         scan(value, self._note)
-        if len(value) <= _LENGTH_MAX:
-            if len(self._known) >= _KEPT_MAX:
-                self._known.clear()
-            self._known[value] = self._found
         return self._found
 
     def _note(self, place: int, start: int, end: int, flags: int, context: object) -> None:
