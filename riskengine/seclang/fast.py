@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from riskengine.request import Request
 from riskengine.seclang.candidates import Candidates
-from riskengine.seclang.conditions import Analysis, bits_of
+from riskengine.seclang.conditions import Analysis, bits_of, sums_of
 from riskengine.seclang.evaluation import BudgetError, Fired
 from riskengine.seclang.exemptions import Exemption
 from riskengine.seclang.fast_evaluation import FastEvaluation, Knowledge, Watch
@@ -51,7 +51,10 @@ class FastRules:
         self._quiet = analysis.quiet
         self._candidates = Candidates(program, analysis)
         self._knowledge = Knowledge(
-            Watch(analysis.watched_names, analysis.watched_beginnings), bits_of(analysis), held
+            Watch(analysis.watched_names, analysis.watched_beginnings),
+            bits_of(analysis),
+            sums_of(program),
+            held,
         )
         self._on_change = self._candidates.on_change
         self._snapshots = self._candidates.snapshots

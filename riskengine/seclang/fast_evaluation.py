@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from riskengine.seclang.evaluation import VALUE_COST, Evaluation, Found
 from riskengine.seclang.held import HeldConditions
+from riskengine.seclang.operators_contract import Operator
 from riskengine.seclang.rules import Condition, Rule, Target
 from riskengine.seclang.transaction import Entry
 
@@ -38,6 +39,8 @@ class Knowledge(NamedTuple):
     watch: Watch
     bits: Mapping[int, int]
     """The bit of each answerable condition, by its `id()`."""
+    sums: Mapping[int, str]
+    """Which TX variable a condition looks at, where it looks at that alone, as it stands."""
     held: HeldConditions
 
 
@@ -60,8 +63,13 @@ class FastEvaluation(Evaluation):
     def _holds(self, condition: Condition, rule: Rule) -> list[Found] | None:
         bit = self.knowledge.bits.get(id(condition))
         operator = condition.operator
-        if bit is None or operator is None:
+        if operator is None:
             return super()._holds(condition, rule)
+        if bit is None:
+            key = self.knowledge.sums.get(id(condition))
+            if key is None or self.exclusions:
+                return super()._holds(condition, rule)
+            return self._compared(condition, operator, key)
         found: list[Found] = []
         for entry in list(self._promising(condition, rule, bit)):
             self.spend(len(entry.value) + VALUE_COST)
@@ -71,6 +79,19 @@ class FastEvaluation(Evaluation):
                     found.append(Found(entry.name, value, match.text if match else value))
                     self._note(condition, found, match)
         return found or None
+
+    def _compared(self, condition: Condition, operator: Operator, key: str) -> list[Found] | None:
+        """One TX variable against a text: most of what is left to ask when points are added up."""
+        value = self.tx.get(key)
+        if value is None:
+            return None
+        self.spend(len(value) + VALUE_COST)
+        match = operator.match_against(value, condition.argument.expand(self.value_of))
+        if (match is None) is not condition.negated:
+            return None
+        found = [Found(f"TX:{key}", value, match.text if match else value)]
+        self._note(condition, found, match)
+        return found
 
     def _promising(self, condition: Condition, rule: Rule, bit: int) -> Iterator[Entry]:
         """The entries that the condition holds for, and those of which it is not known."""

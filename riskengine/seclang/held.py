@@ -1,22 +1,20 @@
 """Which conditions hold for the values of a request."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from riskengine.percent import to_bytes
 from riskengine.request import make_request
 from riskengine.seclang.conditions import Answerable
 from riskengine.seclang.counts import Counts
-from riskengine.seclang.evaluation import VALUE_COST, BudgetError
+from riskengine.seclang.evaluation import BudgetError
+from riskengine.seclang.looking import KEPT_MAX, LENGTH_MAX, Answer, Looking
 from riskengine.seclang.rules import Target
 from riskengine.seclang.scanner import Scanner
 from riskengine.seclang.targets import MULTIPART_FLAGS
 from riskengine.seclang.transaction import Entry, Pairs, Transaction, cookies_of, header_bytes
-from riskengine.seclang.value_plans import Demand, Node, Nodes
+from riskengine.seclang.value_plans import Node, Nodes
 from riskengine.seclang.value_sources import Source, Values
-
-_KEPT_MAX = 65_536
-_LENGTH_MAX = 256
 
 _OF_PATH = ("PATH_INFO", "REQUEST_BASENAME", "REQUEST_FILENAME")
 _OF_QUERY = ("ARGS_COMBINED_SIZE", "QUERY_STRING")
@@ -31,8 +29,6 @@ _OF_BODY = (
     "REQUEST_BODY", "XML", *MULTIPART_FLAGS,
 )  # fmt: skip
 
-Answer = tuple[int, int]
-"""Bits of the conditions that hold, and what finding that out costs."""
 Sources = list[tuple[str, Values]]
 _Key = TypeVar("_Key")
 
@@ -52,7 +48,7 @@ class HeldConditions:
         inexact: frozenset[int],
     ) -> None:
         """`scanned` are bits whose patterns the scanner knows, `inexact` those to be confirmed."""
-        self._scanner = scanner
+        self._looking = Looking(scanner)
         source = Source(answerable, scanned, inexact, Nodes())
         self._query_names = source.of("ARGS_NAMES", "ARGS_GET_NAMES")
         self._query_values = source.of("ARGS", "ARGS_GET")
@@ -70,7 +66,6 @@ class HeldConditions:
         self._of_body = source.demanded(_OF_BODY)
         self._counts = Counts(answerable, _OF_BODY)
         self._values_of = self._by_variable()
-        self._known: dict[tuple[object, bytes], Answer] = {}
         self._known_headers: dict[tuple[str, str], Answer] = {}
         self._known_paths: dict[str, Answer] = {}
         self._known_queries: dict[tuple[str, str], Answer] = {}
@@ -138,7 +133,7 @@ class HeldConditions:
             queried = len(transaction.query_arguments)
             pairs = [(values.node(entry.key), entry.value) for entry in entries[:queried]]
             pairs += [(of_body.node(entry.key), entry.value) for entry in entries[queried:]]
-        return [self._answer(pair, transaction)[0] for pair in pairs]
+        return [self._looking.answer(pair, transaction)[0] for pair in pairs]
 
     def _by_variable(self) -> dict[str, tuple[Values, Values]]:
         """The values of each variable; those of arguments in the body are others."""
@@ -219,69 +214,25 @@ class HeldConditions:
     def _all(
         self, pairs: list[tuple[Node, bytes]], budget: int, transaction: Transaction
     ) -> Answer:
-        known = self._known
+        known = self._looking.known
         held = spent = 0
         for pair in pairs:
             answer = known.get(pair)
             if answer is None:
                 if spent > budget:
                     raise BudgetError
-                answer = self._answer(pair, transaction)
+                answer = self._looking.answer(pair, transaction)
             held |= answer[0]
             spent += answer[1]
         if spent > budget:
             raise BudgetError
         return held, spent
 
-    def _answer(self, pair: tuple[Node, bytes], transaction: Transaction) -> Answer:
-        """Remembered for good where the value is short, otherwise for this request."""
-        short = len(pair[1]) <= _LENGTH_MAX
-        known: dict[tuple[object, bytes], Answer] = self._known if short else transaction.answers
-        answer = known.get(pair)
-        if answer is None:
-            if len(known) >= _KEPT_MAX:
-                known.clear()
-            answer = known[pair] = self._look(*pair)
-        return answer
-
-    def _look(self, node: Node, value: bytes) -> Answer:
-        view = node.view(value)
-        length = len(value)
-        held, cost = 0, 0
-        if view.few and len(view.few) <= 1 + (length >> 6):
-            held, cost = _asked(view.few, value), length + VALUE_COST
-        elif view.positive or view.negative or view.confirmed:
-            found = self._scanner.bits_in(value)
-            held = found & view.positive | ~found & view.negative
-            cost = length + VALUE_COST
-            for demand in view.confirmed:
-                if found & demand.bit:
-                    cost += length
-                    if demand.match(value) is not None:
-                        held |= demand.bit
-        if view.direct:
-            held |= _asked(view.direct, value)
-            cost += length * len(view.direct)
-        for transform, child in view.children:
-            deeper, more = self._look(child, transform(value))
-            held |= deeper
-            cost += more + length
-        return held, cost
-
-
-def _asked(demands: Iterable[Demand], value: bytes) -> int:
-    """Bits of those that hold, as their operators say."""
-    held = 0
-    for demand in demands:
-        if (demand.match(value) is None) is demand.negated:
-            held |= demand.bit
-    return held
-
 
 def _kept(known: dict[_Key, Answer], key: _Key, answer: Answer, length: int) -> Answer:
     """`answer`, remembered where the value is short."""
-    if length <= _LENGTH_MAX:
-        if len(known) >= _KEPT_MAX:
+    if length <= LENGTH_MAX:
+        if len(known) >= KEPT_MAX:
             known.clear()
         known[key] = answer
     return answer

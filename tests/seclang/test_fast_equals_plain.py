@@ -49,6 +49,9 @@ SecRule ARGS_POST|REQUEST_BODY "@contains 25" "id:16,phase:2,pass,log"
 SecRule REQUEST_BASENAME "@rx \.([a-z]+)$" \
     "id:17,phase:2,pass,log,capture,t:lowercase,setvar:tx.ending=.%{tx.1}/,chain"
   SecRule TX:ending "@within .bak/ .sql/" "t:none,setvar:tx.sum=+1"
+SecRule MULTIPART_UNMATCHED_BOUNDARY "@eq 0" "id:18,phase:2,pass,log"
+SecRule ARGS:/^x/|!ARGS:/2$/|ARGS_POST:q|&ARGS:q "@rx ^(s|1)" "id:19,phase:2,pass,log,capture,chain"
+  SecRule TX:1 "@streq %{ARGS.q}" "setvar:tx.sum=+%{tx.0}"
 SecRule TX:sum "@ge 5" "id:11,phase:2,deny,log"
 """
 
