@@ -101,6 +101,25 @@ def analyze(program: Program) -> Analysis:
     )
 
 
+def bits_of(analysis: Analysis) -> dict[int, int]:
+    """The bit of each answerable condition, by its `id()`."""
+    return {id(one.condition): one.bit for one in analysis.answerable}
+
+
+def sums_of(program: Program) -> dict[int, str]:
+    """Which TX variable a condition looks at, where it looks at that alone, as it stands."""
+    return {
+        id(condition): condition.targets[0].key
+        for rule in program.rules
+        for condition in rule.conditions
+        if len(condition.targets) == 1
+        and condition.targets[0] == Target("TX", condition.targets[0].key)
+        and condition.targets[0].key
+        and not condition.transforms
+        and not condition.excluded
+    }
+
+
 def is_answerable(condition: Condition) -> bool:
     """Whether the condition depends on nothing but values of the request."""
     return (

@@ -3,10 +3,11 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from riskengine.seclang.amendments import selector
-from riskengine.seclang.macros import Macro, Reference
+from riskengine.seclang.macros import Reference
 from riskengine.seclang.operators_comparisons import number
 from riskengine.seclang.operators_contract import Match
 from riskengine.seclang.rules import Condition, Ctl, Rule, SetVar, Target
@@ -113,29 +114,43 @@ class Evaluation:
 
     def entries(self, condition: Condition, rule: Rule) -> Iterator[Entry]:
         """The values that a condition looks at."""
-        excluded = condition.excluded
-        if self.exclusions:
-            added = [target for selects, target in self.exclusions if selects(rule)]
-            excluded = (*excluded, *added)
+        excluded = self.excluded(condition, rule)
         for target in condition.targets:
-            entries = self._taken(target, excluded)
-            if target.count:
-                yield Entry("", str(target), b"%d" % len(entries))
-            else:
-                yield from entries
+            yield from self.entries_of(target, excluded)
+
+    def excluded(self, condition: Condition, rule: Rule) -> tuple[Target, ...]:
+        """What the condition leaves out, in this request."""
+        if not self.exclusions:
+            return condition.excluded
+        added = [target for selects, target in self.exclusions if selects(rule)]
+        return (*condition.excluded, *added)
+
+    def entries_of(self, target: Target, excluded: tuple[Target, ...]) -> list[Entry]:
+        """The values of one target; or how many there are, where it asks for that."""
+        entries = self._taken(target, excluded)
+        return [Entry("", str(target), b"%d" % len(entries))] if target.count else entries
 
     def _taken(self, target: Target, excluded: tuple[Target, ...]) -> list[Entry]:
         against = [other for other in excluded if other.variable == target.variable]
-        return [
-            entry
-            for entry in self._entries(target.variable)
-            if target.takes(entry.key) and not any(other.takes(entry.key) for other in against)
-        ]
+        if target.variable == "TX":
+            entries = self._tx(target)
+        else:
+            entries = [e for e in self._entries(target.variable) if target.takes(e.key)]
+        if not against:
+            return entries
+        return [e for e in entries if not any(other.takes(e.key) for other in against)]
+
+    def _tx(self, target: Target) -> list[Entry]:
+        """TX holds a hundred variables, and most rules ask for one."""
+        tx, key = self.tx, target.key
+        if key and target.pattern is None:
+            return [Entry(key, f"TX:{key}", tx[key])] if key in tx else []
+        return [Entry(name, f"TX:{name}", tx[name]) for name in tx if target.takes(name)]
 
     def _entries(self, variable: str) -> list[Entry]:
         match variable:
             case "TX":
-                return [Entry(key, f"TX:{key}", value) for key, value in self.tx.items()]
+                return self._tx(Target("TX"))
             case "MATCHED_VARS":
                 return [Entry("", found.name, found.value) for found in self.matched]
             case "MATCHED_VARS_NAMES":
@@ -188,8 +203,8 @@ class Evaluation:
             self._control(ctl)
 
     def _assign(self, setvar: SetVar) -> None:
-        name = self._expand(setvar.name).decode("utf-8", "surrogateescape").lower()
-        value = self._expand(setvar.value)
+        name = _name(setvar.name.expand(self.value_of))
+        value = setvar.value.expand(self.value_of)
         if setvar.operation == "unset":
             self.tx.pop(name, None)
         elif setvar.operation == "=":
@@ -204,15 +219,12 @@ class Evaluation:
     def _wrote(self, name: str) -> None:
         """Called after each change of TX."""
 
-    def _expand(self, macro: Macro) -> bytes:
-        return macro.expand(self.value_of)
-
     def _control(self, ctl: Ctl) -> None:
         match ctl.kind:
             case "ruleremovebyid" | "ruleremovebytag" | "ruleremovebymsg":
-                self.removals.append(selector(ctl.kind.removeprefix("ruleremoveby"), ctl.value))
+                self.removals.append(_selector(ctl.kind.removeprefix("ruleremoveby"), ctl.value))
             case "ruleremovetargetbyid" | "ruleremovetargetbytag" | "ruleremovetargetbymsg":
-                selects = selector(ctl.kind.removeprefix("ruleremovetargetby"), ctl.value)
+                selects = _selector(ctl.kind.removeprefix("ruleremovetargetby"), ctl.value)
                 if ctl.target is not None:
                     self.exclusions.append((selects, ctl.target))
             case "requestbodyprocessor":
@@ -232,3 +244,10 @@ class Evaluation:
                 self.over = True
             case "allow:phase":
                 self.phase_over = True
+
+
+def _name(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape").lower()
+
+
+_selector = lru_cache(maxsize=4_096)(selector)  # what `ctl` selects is the same for each request

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from riskengine.request import Request
 from riskengine.seclang.candidates import Candidates
-from riskengine.seclang.conditions import Analysis
-from riskengine.seclang.evaluation import BudgetError, Evaluation, Fired
+from riskengine.seclang.conditions import Analysis, bits_of, sums_of
+from riskengine.seclang.evaluation import BudgetError, Fired
 from riskengine.seclang.exemptions import Exemption
+from riskengine.seclang.fast_evaluation import FastEvaluation, Knowledge, Watch
 from riskengine.seclang.held import HeldConditions
 from riskengine.seclang.specialize import Program
 from riskengine.seclang.transaction import Transaction
@@ -51,7 +52,12 @@ class FastRules:
         self._held = held
         self._quiet = analysis.quiet
         self._candidates = Candidates(program, analysis)
-        self._watch = _Watch(analysis.watched_names, analysis.watched_beginnings)
+        self._knowledge = Knowledge(
+            Watch(analysis.watched_names, analysis.watched_beginnings),
+            bits_of(analysis),
+            sums_of(program),
+            held,
+        )
         self._on_change = self._candidates.on_change
         self._snapshots = self._candidates.snapshots
 
@@ -76,7 +82,7 @@ class FastRules:
             evaluation = FastEvaluation(
                 suspect.transaction, {}, transforming.apply, transforming.steps, budget=budget
             )
-            evaluation.watch = self._watch
+            evaluation.knowledge = self._knowledge
             evaluation.spent = suspect.spent
             for selects, target in exemptions(place) if exemptions is not None else ():
                 if target is None:
@@ -101,7 +107,7 @@ class FastRules:
             return NOTHING
         return _Suspect(transaction, held, spent)
 
-    def _judged(self, evaluation: "FastEvaluation", suspect: "_Suspect") -> "Outcome":
+    def _judged(self, evaluation: FastEvaluation, suspect: "_Suspect") -> "Outcome":
         exhausted = False
         try:
             self._run(evaluation, suspect.held)
@@ -110,7 +116,7 @@ class FastRules:
         unread = evaluation.transaction.unread
         return Outcome(tuple(evaluation.fired), evaluation.stopped, exhausted, unread)
 
-    def _run(self, evaluation: "FastEvaluation", held: int) -> None:
+    def _run(self, evaluation: FastEvaluation, held: int) -> None:
         transaction = evaluation.transaction
         candidates = self._candidates.of(held, transaction)
         if candidates & ~self._quiet or transaction.request.body:
@@ -125,7 +131,7 @@ class FastRules:
         if candidates & ~self._quiet or evaluation.changed:
             self._visit(evaluation, candidates & ~self._second, ~self._second)
 
-    def _visit(self, evaluation: "FastEvaluation", waiting: int, phase: int) -> None:
+    def _visit(self, evaluation: FastEvaluation, waiting: int, phase: int) -> None:
         """Run the waiting rules in order, and those that wake up because TX changes."""
         if evaluation.changed:
             waiting |= self._on_change & phase
@@ -143,46 +149,3 @@ class FastRules:
                 waiting |= self._on_change & phase & -(lowest << 1)
             if fired and self._jumps[place] > place + 1:
                 waiting &= -(1 << self._jumps[place])
-
-
-class _Watch:
-    """TX variables on which rules depend that were not looked at."""
-
-    __slots__ = ("_beginnings", "_inside", "_names")
-
-    def __init__(self, names: frozenset[str], beginnings: tuple[str, ...]) -> None:
-        self._names = names
-        self._beginnings = tuple(b for b in beginnings if not b.startswith("*"))
-        self._inside = tuple(b[1:] for b in beginnings if b.startswith("*"))
-
-    def cares(self, name: str) -> bool:
-        """Whether a change of that variable matters."""
-        return (
-            name in self._names
-            or name.startswith(self._beginnings or ("\0",))
-            or any(part in name for part in self._inside)
-        )
-
-
-class FastEvaluation(Evaluation):
-    """An evaluation that notices when the outcome of rules not looked at may have changed."""
-
-    watch: _Watch
-    changed: bool = False
-    _snapshot: object = None
-    _written: set[str] | None = None
-
-    def begin_from(self, snapshot: dict[str, bytes]) -> None:
-        """Have TX hold what it holds at this place when nothing has changed, and what was added."""
-        if snapshot is self._snapshot:
-            return
-        self._snapshot = snapshot
-        own = {name: self.tx[name] for name in self._written or () if name in self.tx}
-        self.tx = snapshot | own
-
-    def _wrote(self, name: str) -> None:
-        if self._written is None:
-            self._written = set()
-        self._written.add(name)
-        if not self.changed and self.watch.cares(name):
-            self.changed = True

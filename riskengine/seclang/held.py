@@ -1,22 +1,20 @@
 """Which conditions hold for the values of a request."""
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from riskengine.percent import to_bytes
 from riskengine.request import make_request
 from riskengine.seclang.conditions import Answerable
-from riskengine.seclang.evaluation import VALUE_COST, BudgetError
+from riskengine.seclang.counts import Counts
+from riskengine.seclang.evaluation import BudgetError
+from riskengine.seclang.looking import KEPT_MAX, LENGTH_MAX, Answer, Looking
 from riskengine.seclang.rules import Target
 from riskengine.seclang.scanner import Scanner
-from riskengine.seclang.transaction import Pairs, Transaction, cookies_of, header_bytes
-from riskengine.seclang.transforms import TRANSFORMS
+from riskengine.seclang.targets import MULTIPART_FLAGS
+from riskengine.seclang.transaction import Entry, Pairs, Transaction, cookies_of, header_bytes
 from riskengine.seclang.value_plans import Node, Nodes
 from riskengine.seclang.value_sources import Source, Values
-
-_KEPT_MAX = 65_536
-_LENGTH_MAX = 256
-_NAMES_MAX = 8_192
-_NAMES_LENGTH_MAX = 1_024
 
 _OF_PATH = ("PATH_INFO", "REQUEST_BASENAME", "REQUEST_FILENAME")
 _OF_QUERY = ("ARGS_COMBINED_SIZE", "QUERY_STRING")
@@ -28,12 +26,9 @@ _OF_REQUEST = (
 _OF_BODY = (
     "ARGS_COMBINED_SIZE", "FILES", "FILES_COMBINED_SIZE", "FILES_NAMES", "FILES_SIZES",
     "MULTIPART_PART_HEADERS", "REQBODY_ERROR", "REQBODY_ERROR_MSG", "REQBODY_PROCESSOR",
-    "REQUEST_BODY", "XML",
+    "REQUEST_BODY", "XML", *MULTIPART_FLAGS,
 )  # fmt: skip
-_COUNTED_BY_BODY = frozenset({"ARGS", "ARGS_NAMES", "ARGS_POST", "ARGS_POST_NAMES", *_OF_BODY})
 
-Answer = tuple[int, int]
-"""Bits of the conditions that hold, and what finding that out costs."""
 Sources = list[tuple[str, Values]]
 _Key = TypeVar("_Key")
 
@@ -53,7 +48,7 @@ class HeldConditions:
         inexact: frozenset[int],
     ) -> None:
         """`scanned` are bits whose patterns the scanner knows, `inexact` those to be confirmed."""
-        self._scanner = scanner
+        self._looking = Looking(scanner)
         source = Source(answerable, scanned, inexact, Nodes())
         self._query_names = source.of("ARGS_NAMES", "ARGS_GET_NAMES")
         self._query_values = source.of("ARGS", "ARGS_GET")
@@ -69,13 +64,12 @@ class HeldConditions:
         self._of_line = source.demanded(_OF_LINE)
         self._of_request = source.demanded(_OF_REQUEST)
         self._of_body = source.demanded(_OF_BODY)
-        self._counts = _counts(answerable)
-        self._known: dict[tuple[Node, bytes], Answer] = {}
+        self._counts = Counts(answerable, _OF_BODY)
+        self._values_of = self._by_variable()
         self._known_headers: dict[tuple[str, str], Answer] = {}
         self._known_paths: dict[str, Answer] = {}
         self._known_queries: dict[tuple[str, str], Answer] = {}
         self._known_lines: dict[tuple[str, str], Answer] = {}
-        self._known_counts: dict[tuple[str, ...], int] = {}
         self.without_body = self._of_no_body()
         """Bits that hold for every request that has no body."""
 
@@ -89,7 +83,7 @@ class HeldConditions:
         for header in transaction.headers:
             answer = known.get(header)
             if answer is None:
-                answer = self._of_header(header, budget - spent)
+                answer = self._of_header(header, budget - spent, transaction)
             held |= answer[0]
             spent += answer[1]
         for of_part in (self._path_answer, self._query_answer, self._line_answer):
@@ -98,28 +92,83 @@ class HeldConditions:
             spent += cost
         if self._of_request:
             pairs = _entries(transaction, self._of_request)
-            more, cost = self._all(pairs, budget - spent)
+            more, cost = self._all(pairs, budget - spent, transaction)
             held |= more
             spent += cost
         if spent > budget:
             raise BudgetError
-        return held | self._counted(transaction), spent
+        return held | self._counts.before_body(transaction), spent
 
     def of_body(self, transaction: Transaction, budget: int) -> Answer:
         """The conditions that hold for the body; BudgetError as before."""
         pairs = _entries(transaction, self._of_body)
         _add(pairs, transaction.body_arguments, self._body_names, self._body_values)
-        held, cost = self._all(pairs, budget)
-        return held | self._count(transaction, "body"), cost
+        held, cost = self._all(pairs, budget, transaction)
+        return held | self._counts.of_body(transaction), cost
+
+    def of(
+        self, transaction: Transaction, target: Target
+    ) -> tuple[Sequence[Entry], Sequence[int]] | None:
+        """Entries of the target's variable, and the bits that hold for each; None if never asked.
+
+        What was asked before is remembered, so that this costs next to nothing.
+        """
+        values = self._values_of.get(target.variable)
+        if values is None:
+            return None
+        entries = transaction.entries(target.variable)
+        known = transaction.looked.get(target.variable)
+        if known is None or known[0] is not entries:
+            known = entries, self._bits(transaction, target.variable, *values)
+            transaction.looked[target.variable] = known
+        return known
+
+    def _bits(
+        self, transaction: Transaction, variable: str, values: Values, of_body: Values
+    ) -> list[int]:
+        entries = transaction.entries(variable)
+        if variable not in ("ARGS", "ARGS_NAMES"):
+            pairs = [(values.node(entry.key), entry.value) for entry in entries]
+        else:
+            queried = len(transaction.query_arguments)
+            pairs = [(values.node(entry.key), entry.value) for entry in entries[:queried]]
+            pairs += [(of_body.node(entry.key), entry.value) for entry in entries[queried:]]
+        return [self._looking.answer(pair, transaction)[0] for pair in pairs]
+
+    def _by_variable(self) -> dict[str, tuple[Values, Values]]:
+        """The values of each variable; those of arguments in the body are others."""
+        by_variable = {
+            "ARGS": (self._query_values, self._body_values),
+            "ARGS_NAMES": (self._query_names, self._body_names),
+            "ARGS_GET": (self._query_values, self._query_values),
+            "ARGS_GET_NAMES": (self._query_names, self._query_names),
+            "ARGS_POST": (self._body_values, self._body_values),
+            "ARGS_POST_NAMES": (self._body_names, self._body_names),
+            "REQUEST_COOKIES": (self._cookie_values, self._cookie_values),
+            "REQUEST_COOKIES_NAMES": (self._cookie_names, self._cookie_names),
+            "REQUEST_HEADERS": (self._headers, self._headers),
+            "REQUEST_HEADERS_NAMES": (self._header_names, self._header_names),
+            "REQUEST_URI": (self._uri, self._uri),
+            "REQUEST_URI_RAW": (self._uri, self._uri),
+        }
+        for sources in (
+            self._of_path,
+            self._of_query,
+            self._of_line,
+            self._of_request,
+            self._of_body,
+        ):
+            by_variable |= {variable: (values, values) for variable, values in sources}
+        return by_variable
 
     def _of_no_body(self) -> int:
         """What the request says of its body even then, `before_body` has asked."""
         nobody = Transaction(make_request(client_ip="192.0.2.1", method="GET", path="/"))
         asked = {*_OF_QUERY, *_OF_REQUEST}
         sources = [source for source in self._of_body if source[0] not in asked]
-        return self._all(_entries(nobody, sources), 1 << 62)[0]
+        return self._all(_entries(nobody, sources), 1 << 62, nobody)[0]
 
-    def _of_header(self, header: tuple[str, str], budget: int) -> Answer:
+    def _of_header(self, header: tuple[str, str], budget: int, transaction: Transaction) -> Answer:
         name, value = header
         pairs = [
             (self._headers.node(name), header_bytes(value)),
@@ -127,7 +176,7 @@ class HeldConditions:
         ]
         if name == "cookie" and (self._cookie_names.wanted or self._cookie_values.wanted):
             _add(pairs, cookies_of(value), self._cookie_names, self._cookie_values)
-        answer = self._all(pairs, budget)
+        answer = self._all(pairs, budget, transaction)
         return _kept(self._known_headers, header, answer, len(name) + len(value))
 
     def _path_answer(self, transaction: Transaction, budget: int) -> Answer:
@@ -136,7 +185,7 @@ class HeldConditions:
         if known is not None:
             return known
         pairs = _entries(transaction, self._of_path)
-        return _kept(self._known_paths, path, self._all(pairs, budget), len(path))
+        return _kept(self._known_paths, path, self._all(pairs, budget, transaction), len(path))
 
     def _query_answer(self, transaction: Transaction, budget: int) -> Answer:
         """Of the query and of the URI, which is both."""
@@ -149,7 +198,7 @@ class HeldConditions:
         pairs = _entries(transaction, self._of_query)
         pairs.append((self._uri.node(""), to_bytes(uri)))
         _add(pairs, transaction.query_arguments, self._query_names, self._query_values)
-        return _kept(self._known_queries, key, self._all(pairs, budget), len(uri))
+        return _kept(self._known_queries, key, self._all(pairs, budget, transaction), len(uri))
 
     def _line_answer(self, transaction: Transaction, budget: int) -> Answer:
         request = transaction.request
@@ -159,83 +208,31 @@ class HeldConditions:
         known = self._known_lines.get(key)
         if known is not None:
             return known
-        answer = self._all(_entries(transaction, self._of_line), budget)
+        answer = self._all(_entries(transaction, self._of_line), budget, transaction)
         return _kept(self._known_lines, key, answer, sum(map(len, key)))
 
-    def _all(self, pairs: list[tuple[Node, bytes]], budget: int) -> Answer:
-        known = self._known
+    def _all(
+        self, pairs: list[tuple[Node, bytes]], budget: int, transaction: Transaction
+    ) -> Answer:
+        known = self._looking.known
         held = spent = 0
         for pair in pairs:
             answer = known.get(pair)
             if answer is None:
                 if spent > budget:
                     raise BudgetError
-                answer = _kept(known, pair, self._look(*pair), len(pair[1]))
+                answer = self._looking.answer(pair, transaction)
             held |= answer[0]
             spent += answer[1]
         if spent > budget:
             raise BudgetError
         return held, spent
 
-    def _look(self, node: Node, value: bytes) -> Answer:
-        view = node.view(value)
-        held, cost = 0, 0
-        if view.positive or view.negative or view.confirmed:
-            found = self._scanner.bits_in(value)
-            held = found & view.positive | ~found & view.negative
-            cost = len(value) + VALUE_COST
-            for demand in view.confirmed:
-                if found & demand.bit and demand.match is not None:
-                    cost += len(value)
-                    if demand.match(value) is not None:
-                        held |= demand.bit
-        for demand in view.direct:
-            if demand.match is not None and (demand.match(value) is None) is demand.negated:
-                held |= demand.bit
-            cost += len(value)
-        for transform, child in view.children:
-            deeper, more = self._look(child, transform(value))
-            held |= deeper
-            cost += more + len(value)
-        return held, cost
-
-    def _counted(self, transaction: Transaction) -> int:
-        held = self._count(transaction, "before") if self._counts["before"] else 0
-        if not self._counts["headers"]:
-            return held
-        names = tuple([name for name, _ in transaction.headers])
-        known = self._known_counts.get(names)
-        if known is None:
-            known = self._count(transaction, "headers")
-            if len(self._known_counts) >= _NAMES_MAX:
-                self._known_counts.clear()
-            if sum(map(len, names)) <= _NAMES_LENGTH_MAX:
-                self._known_counts[names] = known
-        return held | known
-
-    def _count(self, transaction: Transaction, when: str) -> int:
-        held = 0
-        for one, target in self._counts[when]:
-            condition = one.condition
-            against = [t for t in condition.excluded if t.variable == target.variable]
-            number = sum(
-                target.takes(entry.key) and not any(t.takes(entry.key) for t in against)
-                for entry in transaction.entries(target.variable)
-            )
-            operator = condition.operator
-            if operator is not None:
-                value = b"%d" % number
-                for transform in condition.transforms:
-                    value = TRANSFORMS[transform](value)
-                if (operator.match(value) is None) is condition.negated:
-                    held |= one.bit
-        return held
-
 
 def _kept(known: dict[_Key, Answer], key: _Key, answer: Answer, length: int) -> Answer:
     """`answer`, remembered where the value is short."""
-    if length <= _LENGTH_MAX:
-        if len(known) >= _KEPT_MAX:
+    if length <= LENGTH_MAX:
+        if len(known) >= KEPT_MAX:
             known.clear()
         known[key] = answer
     return answer
@@ -254,18 +251,3 @@ def _add(pairs: list[tuple[Node, bytes]], arguments: Pairs, names: Values, value
         key = name.decode("utf-8", "replace").lower() if names.by_key or values.by_key else ""
         pairs.append((names.node(key), name))
         pairs.append((values.node(key), value))
-
-
-def _counts(answerable: tuple[Answerable, ...]) -> dict[str, list[tuple[Answerable, Target]]]:
-    counts: dict[str, list[tuple[Answerable, Target]]] = {"headers": [], "before": [], "body": []}
-    for one in answerable:
-        for target in one.condition.targets:
-            if not target.count:
-                continue
-            if target.variable in ("REQUEST_HEADERS", "REQUEST_HEADERS_NAMES"):
-                counts["headers"].append((one, target))
-                continue
-            counts["before"].append((one, target))
-            if target.variable in _COUNTED_BY_BODY:
-                counts["body"].append((one, target))
-    return counts

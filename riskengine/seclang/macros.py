@@ -37,9 +37,11 @@ class Macro(NamedTuple):
 
     def expand(self, value_of: Callable[[Reference], bytes]) -> bytes:
         """The text with every variable replaced by what `value_of` says."""
-        return b"".join(
-            [part if isinstance(part, bytes) else value_of(part) for part in self.parts]
-        )
+        parts = self.parts
+        if len(parts) == 1:  # nearly always
+            only = parts[0]
+            return only if isinstance(only, bytes) else value_of(only)
+        return b"".join([part if isinstance(part, bytes) else value_of(part) for part in parts])
 
 
 def parse_macro(text: str) -> Macro:

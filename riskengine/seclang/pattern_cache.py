@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from riskengine.seclang.pattern_database import Compiled, compile_database, digest_of
+from riskengine.seclang.pattern_database import Compiled, Restricted, compile_database, digest_of
 from riskengine.seclang.scan_patterns import Expressions
 
 _HASH_BYTES = 32
@@ -25,6 +25,7 @@ class _Stored(msgspec.Struct, frozen=True):
     data: bytes
     ids: tuple[int, ...]
     inexact: tuple[int, ...]
+    restricted: tuple[Restricted, ...] = ()
 
 
 class PatternCache:
@@ -62,7 +63,7 @@ class PatternCache:
             stored = msgspec.msgpack.decode(body, type=_Stored)
         except (OSError, msgspec.MsgspecError):
             return None
-        return Compiled(stored.data, stored.ids, stored.inexact)
+        return Compiled(stored.data, stored.ids, stored.inexact, stored.restricted)
 
     def _write(self, name: str, compiled: Compiled) -> None:
         if self._directory is None:

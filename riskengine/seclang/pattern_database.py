@@ -1,18 +1,35 @@
 """Many patterns in one hyperscan database: one pass over a value finds all that it holds."""
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.metadata import version
 from platform import machine
+from string import ascii_letters, digits
 from typing import NamedTuple
 
 import hyperscan
 
+from riskengine.seclang.restricted import restricted
 from riskengine.seclang.scan_patterns import Expressions, weakened
 
 _FLAGS = hyperscan.HS_FLAG_DOTALL | hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_ALLOWEMPTY
-_PREFILTER = _FLAGS | hyperscan.HS_FLAG_PREFILTER
-_LARGE = 4_000  # bytes of a pattern; larger ones take seconds to compile, their gist does not
+_LARGE = 16_000  # bytes of a pattern; larger ones take too long to compile, their gist does not
+_BOUNDED = re.compile(rb"\{(\d+),\d\d+\}")
+
+_NAMES = f"{ascii_letters}{digits}_.-".encode()
+ALPHABETS = (_NAMES, _NAMES + b"/:%=?&+~,@ ", _NAMES + b"/:%=?&+~,@ ();*")
+"""Kinds of bytes that most values of honest requests are made of, smallest first: names and
+numbers; paths, addresses and queries; user agents. A database for each is several times faster."""
+
+
+class Restricted(NamedTuple):
+    """A database for values of certain bytes only."""
+
+    alphabet: bytes
+    data: bytes
 
 
 class Compiled(NamedTuple):
@@ -23,11 +40,22 @@ class Compiled(NamedTuple):
     """Places, in the list that was compiled, of the expressions that the database finds."""
     inexact: tuple[int, ...]
     """Those found in more values than the operator matches."""
+    restricted: tuple[Restricted, ...] = ()
+    """Databases that find the same, smallest alphabet first."""
+
+
+class _Form(NamedTuple):
+    """What is compiled for one pattern."""
+
+    place: int
+    original: bytes
+    form: bytes
+    exact: bool
 
 
 def digest_of(expressions: Sequence[Expressions]) -> str:
     """Changes with the expressions, and with the library that compiles them."""
-    digest = hashlib.sha256(f"{version('hyperscan')} {machine()} {_LARGE} 1".encode())
+    digest = hashlib.sha256(f"{version('hyperscan')} {machine()} {ALPHABETS!r} 2".encode())
     for expression in expressions:
         for pattern in (*expression.patterns, b"\0exact" if expression.exact else b"\0"):
             digest.update(len(pattern).to_bytes(4))
@@ -37,37 +65,74 @@ def digest_of(expressions: Sequence[Expressions]) -> str:
 
 def compile_database(expressions: Sequence[Expressions]) -> Compiled:
     """All expressions in one database; takes seconds. What hyperscan refuses is left out."""
-    patterns: list[bytes] = []
-    ids: list[int] = []
-    inexact: list[int] = []
-    for place, expression in enumerate(expressions):
-        forms = [_acceptable(pattern) for pattern in expression.patterns]
-        if not forms or any(form is None for form in forms):
-            continue
-        for form, original in zip(forms, expression.patterns, strict=True):
-            if form is not None:
-                patterns.append(form)
-                ids.append(place)
-                if form != original or not expression.exact:
-                    inexact.append(place)
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(_forms, range(len(expressions)), expressions))
+        forms = [form for several in found for form in several]
+        whole = pool.submit(_compiled, forms)
+        made = list(pool.map(partial(_restricted, forms), ALPHABETS))
+        data = whole.result()
+    ids = dict.fromkeys(form.place for form in forms)
+    inexact = dict.fromkeys(form.place for form in forms if not form.exact)
+    return Compiled(data, tuple(ids), tuple(inexact), tuple(made) if data else ())
+
+
+def _forms(place: int, expression: Expressions) -> list[_Form]:
+    """One form of each pattern; none at all where hyperscan takes none of a pattern."""
+    forms = []
+    for pattern in expression.patterns:
+        form = _acceptable(pattern)
+        if form is None:
+            return []
+        forms.append(_Form(place, pattern, form, expression.exact and form == pattern))
+    return forms
+
+
+def _compiled(forms: Sequence[_Form]) -> bytes:
+    if not forms:
+        return b""
     database = hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK)
-    if patterns:
-        database.compile(expressions=patterns, ids=ids, flags=[_FLAGS] * len(patterns))
-    data = hyperscan.dumpb(database) if patterns else b""
-    return Compiled(data, tuple(dict.fromkeys(ids)), tuple(dict.fromkeys(inexact)))
+    database.compile(
+        expressions=[form.form for form in forms],
+        ids=[form.place for form in forms],
+        flags=[_FLAGS] * len(forms),
+    )
+    return bytes(hyperscan.dumpb(database))
+
+
+def _restricted(forms: Sequence[_Form], alphabet: bytes) -> Restricted:
+    members = frozenset(alphabet)
+    made = [_restricted_form(form, members) for form in forms]
+    return Restricted(alphabet, _compiled([form for form in made if form is not None]))
+
+
+def _restricted_form(form: _Form, alphabet: frozenset[int]) -> _Form | None:
+    """What finds as much in values of these bytes; None where nothing can be found in them."""
+    simpler = restricted(form.original, alphabet)
+    if simpler is None:
+        return None
+    if form.exact:
+        return form._replace(form=simpler if _is_accepted(simpler) else form.form)
+    return form._replace(form=_acceptable(simpler) or form.form)
 
 
 def _acceptable(pattern: bytes) -> bytes | None:
     """The pattern, or the strongest weaker one that hyperscan takes; None where it takes none."""
-    whole = [pattern] if len(pattern) < _LARGE else []
-    for candidate in (*whole, *weakened(pattern), *([] if whole else [pattern])):
-        if len(candidate) >= _LARGE and candidate != pattern:
-            continue
-        try:
-            hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK).compile(
-                expressions=[candidate], ids=[0], flags=[_FLAGS]
-            )
-        except hyperscan.HyperscanError:
-            continue
-        return candidate
-    return None
+    return next(filter(_is_accepted, _ever_weaker(pattern)), None)
+
+
+def _ever_weaker(pattern: bytes) -> Iterator[bytes]:
+    whole = [pattern, _BOUNDED.sub(rb"{\1,}", pattern)] if len(pattern) < _LARGE else []
+    yield from dict.fromkeys(whole)
+    yield from (weaker for weaker in weakened(pattern) if len(weaker) < _LARGE)
+    if not whole:
+        yield pattern
+
+
+def _is_accepted(pattern: bytes) -> bool:
+    try:
+        hyperscan.Database(mode=hyperscan.HS_MODE_BLOCK).compile(
+            expressions=[pattern], ids=[0], flags=[_FLAGS]
+        )
+    except hyperscan.HyperscanError:
+        return False
+    return True

@@ -1,6 +1,7 @@
 """SecLang rules as frozen values: what the reader makes and both evaluators run."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import re2
@@ -11,6 +12,8 @@ from riskengine.seclang.places import Place
 
 Disruption = Literal["pass", "deny", "allow", "allow:phase", "allow:request"]
 """What a rule does to the request when it matches: `block`, `drop`, `redirect` are `deny` here."""
+
+_KEY_LENGTH_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,23 @@ class Target:
     def takes(self, key: str) -> bool:
         """Whether an entry of that (lower-case) name is meant."""
         if self.pattern is not None:
-            return self.pattern.search(key.encode("utf-8", "surrogateescape")) is not None
+            return _matches(self.pattern, key)
         return not self.key or self.key == key
 
     def __str__(self) -> str:
         key = f"/{self.pattern.pattern!s}/" if self.pattern is not None else self.key
         return f"{'&' if self.count else ''}{self.variable}{':' if key else ''}{key}"
+
+
+def _matches(pattern: re2._Regexp, key: str) -> bool:
+    if len(key) > _KEY_LENGTH_MAX:
+        return pattern.search(key.encode("utf-8", "surrogateescape")) is not None
+    return _matches_short(pattern, key)
+
+
+@lru_cache(maxsize=16_384)  # a fifth of a microsecond instead of two, for the same few names
+def _matches_short(pattern: re2._Regexp, key: str) -> bool:
+    return pattern.search(key.encode("utf-8", "surrogateescape")) is not None
 
 
 class SetVar(NamedTuple):

@@ -1,4 +1,4 @@
-"""Asks one hyperscan database what a value holds."""
+"""Asks hyperscan databases what a value holds: the smallest that knows its kinds of bytes."""
 
 import hyperscan
 
@@ -6,6 +6,8 @@ from riskengine.seclang.pattern_database import Compiled
 
 _KEPT_MAX = 32_768
 _LENGTH_MAX = 256
+_RECENT_MAX = 64
+_RECENT_LENGTH_MAX = 16_384
 
 
 class Scanner:
@@ -13,32 +15,52 @@ class Scanner:
 
     def __init__(self, compiled: Compiled, bits: dict[int, int], of_empty: int) -> None:
         """`bits` are those of each id; `of_empty` is what an empty value holds."""
-        self._database: hyperscan.Database | _NoPatterns = _NoPatterns()
-        if compiled.data:
-            self._database = hyperscan.loadb(compiled.data, hyperscan.HS_MODE_BLOCK)
-            self._database.scratch = hyperscan.Scratch(self._database)
+        self._scan = _loaded(compiled.data).scan
+        self._restricted = [(one.alphabet, _loaded(one.data).scan) for one in compiled.restricted]
         self._bits = bits
         self._found = 0
         self._of_empty = of_empty
         self._known: dict[bytes, int] = {}
+        self._recent: dict[bytes, int] = {}
+        """Long values: transformations that change nothing ask for the same one again."""
 
     def bits_in(self, value: bytes) -> int:
         """Bits of the patterns that `value` holds."""
         if not value:
             return self._of_empty
-        known = self._known.get(value)
+        kept, most = self._known, _KEPT_MAX
+        if len(value) > _LENGTH_MAX:
+            kept, most = self._recent, _RECENT_MAX
+        known = kept.get(value)
         if known is not None:
             return known
+        found = self._scanned(value)
+        if len(value) <= _RECENT_LENGTH_MAX:
+            if len(kept) >= most:
+                kept.clear()
+            kept[value] = found
+        return found
+
+    def _scanned(self, value: bytes) -> int:
         self._found = 0
-        self._database.scan(value, self._note)
-        if len(value) <= _LENGTH_MAX:
-            if len(self._known) >= _KEPT_MAX:
-                self._known.clear()
-            self._known[value] = self._found
+        scan = self._scan
+        for alphabet, simpler in self._restricted:
+            if not value.translate(None, alphabet):
+                scan = simpler
+                break
+        scan(value, self._note)
         return self._found
 
     def _note(self, place: int, start: int, end: int, flags: int, context: object) -> None:
         self._found |= self._bits[place]
+
+
+def _loaded(data: bytes) -> "hyperscan.Database | _NoPatterns":
+    if not data:
+        return _NoPatterns()
+    database = hyperscan.loadb(data, hyperscan.HS_MODE_BLOCK)
+    database.scratch = hyperscan.Scratch(database)
+    return database
 
 
 class _NoPatterns:

@@ -36,8 +36,8 @@ class Transaction:
     """What rules can ask about one request. Phase 1 does not see the body."""
 
     __slots__ = (
-        "_body", "_cookies", "_entries", "_forced_body", "_processor", "_query", "_unpacked",
-        "headers", "request", "with_body",
+        "_body", "_cookies", "_entries", "_forced_body", "_processor", "_query", "_unpacked", "answers",
+        "headers", "looked", "request", "with_body",
     )  # fmt: skip
 
     def __init__(self, request: Request) -> None:
@@ -49,6 +49,10 @@ class Transaction:
         self._forced_body = False
         self._unpacked: Unpacked = NO_BODY
         self._body: BodyValues = EMPTY
+        self.answers: dict[tuple[object, bytes], tuple[int, int]] = {}
+        """What the fast evaluator found out about long values."""
+        self.looked: dict[str, tuple[Entries, list[int]]] = {}
+        """And about all values of a variable."""
         self._query: Pairs | None = None
         self._cookies: Pairs | None = None
 

@@ -12,6 +12,7 @@ from riskengine.seclang.transform_triggers import kinds_of, simplified
 from riskengine.seclang.transforms import TRANSFORMS, Transform
 
 Chain = tuple[str, ...]
+FEW = 8
 
 
 class Demand(NamedTuple):
@@ -24,8 +25,10 @@ class Demand(NamedTuple):
     scanned: bool
     """Whether the scan knows its pattern."""
     negated: bool
-    match: Callable[[bytes], Match | None] | None = None
-    """Asked where the scan alone cannot tell; None where it can."""
+    match: Callable[[bytes], Match | None]
+    """The operator."""
+    exact: bool = True
+    """Whether the scan alone tells; otherwise the operator confirms what it finds."""
 
 
 class View(NamedTuple):
@@ -38,6 +41,8 @@ class View(NamedTuple):
     confirmed: tuple[Demand, ...]
     """Conditions that may hold when their pattern is found: the operator is asked then."""
     direct: tuple[Demand, ...]
+    few: tuple[Demand, ...]
+    """All that a scan answers, where they are so few that asking the operators may cost less."""
     children: tuple[tuple[Transform, "Node"], ...]
 
 
@@ -60,26 +65,36 @@ class Node:
         return known
 
     def _viewed(self, kinds: frozenset[int]) -> View:
-        positive = negative = 0
         direct: list[Demand] = []
-        confirmed: list[Demand] = []
+        scanned: list[Demand] = []
         behind: dict[str, list[Demand]] = {}
         for demand in self._demands:
             chain = simplified(demand.chain, kinds)
             if chain:
                 behind.setdefault(chain[0], []).append(demand._replace(chain=chain[1:]))
-            elif not demand.scanned:
-                direct.append(demand)
-            elif demand.match is not None:
-                confirmed.append(demand)
-            elif demand.negated:
-                negative |= demand.bit
-            else:
-                positive |= demand.bit
+                continue
+            (scanned if demand.scanned else direct).append(demand)
+        confirmed = tuple(demand for demand in scanned if not demand.exact)
+        few = tuple(scanned) if len(scanned) <= FEW else ()
         children = tuple(
             (TRANSFORMS[step], self._family.node(demands)) for step, demands in behind.items()
         )
-        return View(positive, negative, tuple(confirmed), tuple(direct), children)
+        return View(
+            _bits(scanned, negated=False),
+            _bits(scanned, negated=True),
+            confirmed,
+            tuple(direct),
+            few,
+            children,
+        )
+
+
+def _bits(demands: Sequence[Demand], *, negated: bool) -> int:
+    bits = 0
+    for demand in demands:
+        if demand.exact and demand.negated is negated:
+            bits |= demand.bit
+    return bits
 
 
 class Nodes:

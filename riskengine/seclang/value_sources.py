@@ -19,6 +19,7 @@ class Values:
         self.wanted = wanted
         self._source = source
         self._nodes: dict[str, Node] = {}
+        self._alike: dict[tuple[object, ...], Node] = {}
         targets = [target for _, targets in wanted for target in targets]
         excluded = [
             target
@@ -28,21 +29,31 @@ class Values:
         ]
         self.by_key = any(t.key or t.pattern is not None for t in (*targets, *excluded))
         self._keys = frozenset(t.key for t in (*targets, *excluded) if t.key)
-        self._patterns: list[re2._Regexp] = [
-            t.pattern for t in (*targets, *excluded) if t.pattern is not None
-        ]
+        self._patterns: list[re2._Regexp] = list(
+            dict.fromkeys(t.pattern for t in (*targets, *excluded) if t.pattern is not None)
+        )
 
     def node(self, key: str) -> Node:
         """The demands on the value of that (lower-case) name."""
-        if not self._patterns and key not in self._keys:
-            key = "\0" if key else ""
         known = self._nodes.get(key)
         if known is None:
-            known = self._source.node(self.wanted, key)
+            known = self._of_alike(key)
             if len(self._nodes) >= _KEYS_MAX:
                 self._nodes.clear()
             if len(key) <= _KEY_LENGTH_MAX:
                 self._nodes[key] = known
+        return known
+
+    def _of_alike(self, key: str) -> Node:
+        """The node of names that are the same to all rules: there are few such kinds of names."""
+        text = key.encode("utf-8", "surrogateescape")
+        alike = (
+            key if key in self._keys else bool(key),
+            *[pattern.search(text) is not None for pattern in self._patterns],
+        )
+        known = self._alike.get(alike)
+        if known is None:
+            known = self._alike[alike] = self._source.node(self.wanted, key)
         return known
 
 
@@ -90,11 +101,14 @@ class Source:
         chains = [condition.transforms]
         if condition.multi_match:
             chains = [condition.transforms[:end] for end in range(len(condition.transforms) + 1)]
-        match = condition.operator.match if condition.operator is not None else None
-        scanned = one.bit in self._scanned
-        if scanned and one.bit not in self._inexact:
-            match = None
-        return [Demand(chain, one.bit, scanned, condition.negated, match) for chain in chains]
+        operator = condition.operator
+        if operator is None:
+            return []
+        scanned, exact = one.bit in self._scanned, one.bit not in self._inexact
+        return [
+            Demand(chain, one.bit, scanned, condition.negated, operator.match, exact)
+            for chain in chains
+        ]
 
 
 def _concerns(target: Target, key: str, one: Answerable) -> bool:

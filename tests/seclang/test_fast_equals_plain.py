@@ -51,6 +51,9 @@ SecRule REQUEST_BASENAME "@rx \.([a-z]+)$" \
   SecRule TX:ending "@within .bak/ .sql/" "t:none,setvar:tx.sum=+1"
 SecRule ARGS "!@rx ^(?:%{tx.words})" "id:18,phase:2,pass,log,t:lowercase"
 SecRule ARGS_NAMES "@rx ^[%{tx.0}]$" "id:19,phase:2,pass,log"
+SecRule MULTIPART_UNMATCHED_BOUNDARY "@eq 0" "id:38,phase:2,pass,log"
+SecRule ARGS:/^x/|!ARGS:/2$/|ARGS_POST:q|&ARGS:q "@rx ^(s|1)" "id:39,phase:2,pass,log,capture,chain"
+  SecRule TX:1 "@streq %{ARGS.q}" "setvar:tx.sum=+%{tx.0}"
 SecRule TX:sum "@ge 5" "id:11,phase:2,deny,log"
 """
 

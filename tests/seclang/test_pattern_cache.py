@@ -24,7 +24,8 @@ def test_a_file_with_a_wrong_hash_is_not_used(tmp_path: Path, compiled_counts: l
     cache = PatternCache(tmp_path / "patterns", on_compile=compiled_counts.append)
     good = cache.compiled(WORDS)
     [file] = (tmp_path / "patterns").iterdir()
-    file.write_bytes(file.read_bytes()[:-1] + b"\0")
+    content = file.read_bytes()
+    file.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
     assert cache.compiled(WORDS) == good
     assert compiled_counts == [2, 2]
 

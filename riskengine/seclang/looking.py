@@ -1,0 +1,68 @@
+"""Which conditions hold for one value: one scan for all patterns, behind each transformation."""
+
+from collections.abc import Iterable
+
+from riskengine.seclang.evaluation import VALUE_COST
+from riskengine.seclang.scanner import Scanner
+from riskengine.seclang.transaction import Transaction
+from riskengine.seclang.value_plans import Demand, Node
+
+KEPT_MAX = 65_536
+LENGTH_MAX = 256
+"""Answers that are remembered, and how long a value may be."""
+
+Answer = tuple[int, int]
+"""Bits of the conditions that hold, and what finding that out costs."""
+
+
+class Looking:
+    """Looks at values, and remembers what it saw in short ones. Not for several threads at once."""
+
+    def __init__(self, scanner: Scanner) -> None:
+        self._scanner = scanner
+        self.known: dict[tuple[object, bytes], Answer] = {}
+        """By demands and value."""
+
+    def answer(self, pair: tuple[Node, bytes], transaction: Transaction) -> Answer:
+        """Remembered for good where the value is short, otherwise for this request."""
+        short = len(pair[1]) <= LENGTH_MAX
+        known: dict[tuple[object, bytes], Answer] = self.known if short else transaction.answers
+        answer = known.get(pair)
+        if answer is None:
+            if len(known) >= KEPT_MAX:
+                known.clear()
+            answer = known[pair] = self._look(*pair)
+        return answer
+
+    def _look(self, node: Node, value: bytes) -> Answer:
+        view = node.view(value)
+        length = len(value)
+        held, cost = 0, 0
+        if view.few and len(view.few) <= 1 + (length >> 6):
+            held, cost = _asked(view.few, value), length + VALUE_COST
+        elif view.positive or view.negative or view.confirmed:
+            found = self._scanner.bits_in(value)
+            held = found & view.positive | ~found & view.negative
+            cost = length + VALUE_COST
+            for demand in view.confirmed:
+                if found & demand.bit:
+                    cost += length
+                    if demand.match(value) is not None:
+                        held |= demand.bit
+        if view.direct:
+            held |= _asked(view.direct, value)
+            cost += length * len(view.direct)
+        for transform, child in view.children:
+            deeper, more = self._look(child, transform(value))
+            held |= deeper
+            cost += more + length
+        return held, cost
+
+
+def _asked(demands: Iterable[Demand], value: bytes) -> int:
+    """Bits of those that hold, as their operators say."""
+    held = 0
+    for demand in demands:
+        if (demand.match(value) is None) is demand.negated:
+            held |= demand.bit
+    return held
