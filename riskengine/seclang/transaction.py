@@ -36,8 +36,8 @@ class Transaction:
     """What rules can ask about one request. Phase 1 does not see the body."""
 
     __slots__ = (
-        "_body", "_cookies", "_entries", "_forced_body", "_processor", "_query", "_unpacked", "answers",
-        "headers", "looked", "request", "with_body",
+        "_body", "_cookies", "_entries", "_forced_body", "_processor", "_query", "_unpacked",
+        "answers", "headers", "looked", "request", "with_body",
     )  # fmt: skip
 
     def __init__(self, request: Request) -> None:
