@@ -231,7 +231,12 @@ class Gateway:
     async def _send_on(
         self, request: web.BaseRequest, answer: Answer, idle_s: float, visit: Visit
     ) -> Sent:
-        answering = Answering(request, answer.status, answer.passed_on, answer.reason)
+        try:
+            answering = Answering(request, answer.status, answer.passed_on, answer.reason)
+        except ValueError:
+            raise Refusal(
+                502, "service.failed", "the service's answer holds a broken header"
+            ) from None
         visit.status = answer.status
         if answer.body is not None:
             await answering.write_whole(answer.body)
