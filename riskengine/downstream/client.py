@@ -96,6 +96,11 @@ class Client(Generic[C]):
         """The endpoints of the service, whether well or not."""
         return list(self._pools)
 
+    @property
+    def pools(self) -> list[ConnectionPool[C]]:
+        """The connections to each endpoint, to be looked at."""
+        return list(self._pools.values())
+
     async def update(self, endpoints: Sequence[Endpoint], *, drain_s: float = 30.0) -> None:
         """Call these from now on; returns once the minimum of the new ones was tried for.
 

@@ -21,6 +21,7 @@ from riskengine.gateway.engines import Decider
 from riskengine.gateway.forward import Outgoing, forward
 from riskengine.gateway.head_checks import check_head
 from riskengine.gateway.hop_headers import Pairs, decoded, lowered, request_headers
+from riskengine.gateway.metrics import GatewayMetrics
 from riskengine.gateway.problems import Refusal
 from riskengine.gateway.responses import Answering, Sent, send
 from riskengine.gateway.routing import Routes
@@ -60,12 +61,14 @@ class Gateway:
         engine: Decider,
         services: Mapping[str, Service],
         log: AccessLog | None,
+        metrics: GatewayMetrics,
         clock: Clock,
     ) -> None:
         self._config = config
         self._engine = engine
         self._services = services
         self._log = log
+        self._metrics = metrics
         self._clock = clock
         self._asking = Asking(config.clients, config.engine.namespace)
         only = config.services[0].id if len(config.services) == 1 else None
@@ -73,8 +76,6 @@ class Gateway:
         self._ids = map(
             "{}-{:x}".format, itertools.repeat(secrets.token_hex(6)), itertools.count(1)
         )
-        self.undecided = 0
-        """Requests that were answered or let through without a decision."""
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer to one request, already sent; what becomes of it is reported and logged."""
@@ -86,6 +87,7 @@ class Gateway:
             return await self._refuse(request, visit, refusal)
         finally:
             visit.latency_ms = (self._clock.monotonic() - started) * 1e3
+            self._metrics.record(visit)
             if self._log is not None:
                 self._log.add(visit)
 
@@ -172,7 +174,9 @@ class Gateway:
             body=upload.prefix[: self._config.requests.body_prefix_bytes],
             body_size=upload.size,
         )
-        return await self._engine.decide(asked)
+        decision = await self._engine.decide(asked)
+        self._metrics.record_ask(decided=decision is not None)
+        return decision
 
     async def _without_decision(
         self,
@@ -183,7 +187,6 @@ class Gateway:
         visit: Visit,
     ) -> web.StreamResponse:
         """Fails open or closed, as configured."""
-        self.undecided += 1
         visit.reason = "engine.unavailable"
         if self._config.engine.on_failure == "deny":
             raise Refusal(503, visit.reason, "no decision could be taken", retry_after_s=1)

@@ -40,14 +40,11 @@ class Service:
         self._rng = rng
         self._health = _health_of(entry.health, rng)
         self.breaker = Breaker(clock, rng, _breaker_rules(entry), name=entry.id)
-        retries = Retries(
-            clock,
-            rng,
-            RetryBudget(share=entry.retries.budget, reserve=float(entry.retries.reserve)),
-            RetryRules(attempts_max=entry.retries.attempts_max),
-        )
-        ejection = Ejection(clock, lambda: len(self.client.endpoints), _ejection_rules(entry))
-        watches: list[Watch] = [ejection, *([self._health] if self._health else [])]
+        self.budget = RetryBudget(share=entry.retries.budget, reserve=float(entry.retries.reserve))
+        rules = RetryRules(attempts_max=entry.retries.attempts_max)
+        retries = Retries(clock, rng, self.budget, rules)
+        self.ejection = Ejection(clock, lambda: len(self.client.endpoints), _ejection_rules(entry))
+        watches: list[Watch] = [self.ejection, *([self._health] if self._health else [])]
         parts = ClientParts(
             limits=_limits(entry),
             judge=judge_http(clock),
