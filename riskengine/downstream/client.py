@@ -41,6 +41,8 @@ class ClientParts:
     balancer: Callable[[InFlight, SlowStart], Balancer] | None = None
     """Makes the balancer of one priority; power of two choices if None."""
     panic_below: float = 0.5
+    zone: str = ""
+    """Where the client runs: endpoints of that zone are preferred, while they can carry it."""
     slow_start_s: float = 30.0
     watches: Sequence[Watch] = ()
     guards: Sequence[Guard] = ()
@@ -69,7 +71,9 @@ class Client(Generic[C]):
         self._rng = rng
         self.in_flight = InFlight()
         self.slow_start = SlowStart(clock, window_s=parts.slow_start_s)
-        self._priorities = Priorities(self._balancer, rng, panic_below=parts.panic_below)
+        self._priorities = Priorities(
+            self._balancer, rng, panic_below=parts.panic_below, zone=parts.zone
+        )
         self._pools: dict[Endpoint, ConnectionPool[C]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._followers: list[asyncio.Task[None]] = []

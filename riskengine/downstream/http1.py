@@ -16,6 +16,7 @@ from yarl import URL
 from riskengine.downstream.endpoint import Endpoint
 from riskengine.downstream.errors import ConnectError, LostError
 from riskengine.downstream.http1_exchange import Body, Exchange, Headers, Http1Answer
+from riskengine.downstream.tls import told
 
 _KEEPALIVE_IDLE_S = 15
 """A peer that vanished without a word is noticed some time after that."""
@@ -107,7 +108,8 @@ class Http1Connector:
     def __init__(
         self, *, tls: ssl.SSLContext | None = None, server_name: str | None = None
     ) -> None:
-        """`server_name` is what certificate and `Host` are for, the endpoint's host if None."""
+        """`tls` as `client_tls` makes it. `server_name` is what certificate and `Host` are for, the
+        endpoint's host if None."""
         self._tls = tls
         self._server_name = server_name
 
@@ -116,8 +118,8 @@ class Http1Connector:
         factory = functools.partial(ResponseHandler, asyncio.get_running_loop())
         try:
             protocol = await self._open(endpoint, factory)
-        except (OSError, ssl.SSLError) as error:
-            raise ConnectError(f"{endpoint.address}: {error}") from error
+        except OSError as error:
+            raise ConnectError(f"{endpoint.address}: {told(error)}") from error
         return Http1Connection(endpoint, protocol, self._base(endpoint))
 
     async def _open(

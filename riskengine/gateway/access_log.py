@@ -34,6 +34,8 @@ class Visit(msgspec.Struct, kw_only=True):
     """Empty where no decision was taken."""
     rule: str = ""
     reason: str = ""
+    cause: str = ""
+    """What went wrong behind the gateway, where that is why the request failed."""
     decision_id: str = ""
     request_id: str = ""
     service: str = ""

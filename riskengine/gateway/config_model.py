@@ -103,6 +103,8 @@ class GatewayFile(Entry):
     """File for one JSON line a request; `-` is standard output; without it none is written."""
     workers: int = Field(default=1, ge=1, le=256)
     """Processes that share the port; above 1 a supervisor replaces those that end."""
+    zone: str = ""
+    """Where the gateway runs: endpoints of that zone are preferred, while they can carry it."""
     drain: Duration = 10.0
     """Longest wait for requests under way after SIGTERM."""
     engine: EngineEntry

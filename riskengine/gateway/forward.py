@@ -137,4 +137,6 @@ def _why_not(attempt: Attempt[Answer], upload: Upload) -> Refusal:
         return Refusal(503, "service.busy", "the service has no place free", retry_after_s=1)
     if isinstance(error, TimeoutError):
         return Refusal(504, "service.timeout", "the service did not answer in time")
-    return Refusal(502, "service.failed", "the service did not answer as HTTP asks")
+    return Refusal(
+        502, "service.failed", "the service did not answer as HTTP asks", cause=str(error or "")
+    )

@@ -262,6 +262,7 @@ class Gateway:
     ) -> web.StreamResponse:
         answer = refusal.answer()
         visit.status, visit.reason, visit.bytes = refusal.status, refusal.reason, len(answer.body)
+        visit.cause = refusal.cause
         return await send(request, answer, close=refusal.status in (400, 408, 501))
 
     def _report(self, decision: Decision, visit: Visit, latency_s: float) -> None:

@@ -15,7 +15,7 @@ from aiohttp import web
 from riskengine.assembly import open_engine
 from riskengine.clock import Clock
 from riskengine.collector import collect_rarely
-from riskengine.downstream.errors import DiscoveryError
+from riskengine.downstream.errors import DiscoveryError, TlsError
 from riskengine.edge.http_pages import serve_pages
 from riskengine.edge.listen_address import split_listen
 from riskengine.edge.supervisor import shared_store
@@ -27,6 +27,7 @@ from riskengine.gateway.engines import Decider, EngineService, OwnEngine
 from riskengine.gateway.handler import Gateway
 from riskengine.gateway.listener import Listener
 from riskengine.gateway.metrics import GatewayMetrics
+from riskengine.gateway.service_model import ServiceEntry
 from riskengine.gateway.services import Service, endpoints_of
 from riskengine.records.metrics import Metrics
 from riskengine.settings import Settings
@@ -82,10 +83,10 @@ async def serving(
         metrics = Metrics()
         opening = _Opening(config, directory, post, stack, clock)
         engine = await opening.engine(metrics, rng)
-        services = {entry.id: Service(entry, clock=clock, rng=rng) for entry in config.services}
+        services = {entry.id: opening.service(entry, rng) for entry in config.services}
         for service in services.values():
             stack.push_async_callback(service.close)
-            await _start(service, directory)
+            await _start(service)
         log = opening.access_log()
         own = GatewayMetrics(services, lambda: log.dropped if log is not None else 0)
         gateway = Gateway(
@@ -112,9 +113,9 @@ async def _listen(runner: web.ServerRunner, listen: str, *, shared: bool) -> Non
         raise SettingsError(f"listen {listen}: {error.strerror or error}") from None
 
 
-async def _start(service: Service, directory: Path) -> None:
+async def _start(service: Service) -> None:
     try:
-        await service.start(directory)
+        await service.start()
     except DiscoveryError as error:
         raise SettingsError(f"service {service.entry.id}: {error}") from None
 
@@ -152,6 +153,14 @@ class _Opening:
         watching = spawn(_watch_rules(own, settings), name="rules-watch")
         self._stack.callback(watching.cancel)
         return own
+
+    def service(self, entry: ServiceEntry, rng: random.Random) -> Service:
+        """One service, not yet started."""
+        zone = self._config.zone
+        try:
+            return Service(entry, self._directory, zone=zone, clock=self._clock, rng=rng)
+        except TlsError as error:
+            raise SettingsError(f"service {entry.id}: tls: {error}") from None
 
     def access_log(self) -> AccessLog | None:
         """It writes from now on."""
