@@ -27,7 +27,8 @@ from riskengine.clock import SystemClock, cpu_seconds
 from riskengine.downstream.breaker import Breaker
 from riskengine.downstream.bulkhead import Bulkhead
 from riskengine.downstream.call import Fate
-from riskengine.downstream.client import Client, ClientParts
+from riskengine.downstream.client import Client
+from riskengine.downstream.client_parts import ClientParts
 from riskengine.downstream.concurrency import AimdLimit, AimdRules
 from riskengine.downstream.degradation import Degradation
 from riskengine.downstream.endpoint import Endpoint

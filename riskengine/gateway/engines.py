@@ -11,7 +11,8 @@ from google.protobuf.message import DecodeError
 
 from riskengine.clock import Clock
 from riskengine.decision import Decision
-from riskengine.downstream.client import Client, ClientParts
+from riskengine.downstream.client import Client
+from riskengine.downstream.client_parts import ClientParts
 from riskengine.downstream.ejection import Ejection
 from riskengine.downstream.endpoint import Endpoint
 from riskengine.downstream.errors import DownstreamError

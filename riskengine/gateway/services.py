@@ -7,7 +7,8 @@ from pathlib import Path
 from riskengine.clock import Clock
 from riskengine.downstream.balancer import Balancer
 from riskengine.downstream.breaker import Breaker, BreakerRules
-from riskengine.downstream.client import Client, ClientParts
+from riskengine.downstream.client import Client
+from riskengine.downstream.client_parts import ClientParts
 from riskengine.downstream.discovery import Discovery, StaticEndpoints, Update
 from riskengine.downstream.dns_endpoints import DnsEndpoints
 from riskengine.downstream.ejection import Ejection, EjectionRules
