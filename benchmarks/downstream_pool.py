@@ -22,7 +22,8 @@ import aiohttp
 import httpx
 
 from riskengine.clock import SystemClock
-from riskengine.downstream.client import Client, ClientParts
+from riskengine.downstream.client import Client
+from riskengine.downstream.client_parts import ClientParts
 from riskengine.downstream.endpoint import Endpoint
 from riskengine.downstream.http1 import Http1Connection, Http1Connector
 from riskengine.downstream.judge_http import judge_http

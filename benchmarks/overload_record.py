@@ -62,3 +62,16 @@ def summarize(record: Record) -> dict[str, float | int | bool]:
         "cpu": round(record.cpu, 2),
         "late_ms": round(1000 * record.late_s),
     }
+
+
+def missed(figures: dict[str, float | int | bool]) -> list[str]:
+    """What a protected run promised and did not keep."""
+    if not figures["protected"]:
+        return []
+    promises = {
+        "goodput above 90 % of capacity": figures["goodput_share"] > 0.9,
+        "vital calls served above 99 %": figures["vital_success"] > 0.99,
+        "p99 of what was served within the deadline": 0 <= figures["served_p99_ms"] <= 1_000,
+        "no flapping: one level up and down": figures["level_changes"] <= 2,
+    }
+    return [f"{figures['times']} x: {promise}" for promise, kept in promises.items() if not kept]

@@ -10,6 +10,11 @@ from riskengine.downstream.call import Fate
 from riskengine.downstream.concurrency import ConcurrencyLimit
 from riskengine.downstream.errors import RejectedError
 from riskengine.downstream.features import Priority
+from riskengine.downstream.recent_waits import RecentWaits
+
+_INTERVAL_S, _INTERVAL_MAX_S = 2.0, 20.0
+"""What is looked back at."""
+_FADE = 0.99
 
 
 class Place:
@@ -54,6 +59,8 @@ class Bulkhead:
         self._wait_max_s[Priority.VITAL] = max(wait_max_s, vital_wait_max_s)
         self._name = name
         self._queues: dict[Priority, deque[_Waiting]] = {p: deque() for p in Priority}
+        self._let_in = {priority: RecentWaits() for priority in Priority}
+        self._call_s = 0.0  # about what the longest of the latest calls took
         self.in_flight = 0
         self.rejected = 0
 
@@ -74,9 +81,22 @@ class Bulkhead:
         return self.in_flight / self._limit.limit
 
     def queue_time_s(self, least: Priority = Priority.OPTIONAL) -> float:
-        """How long the longest waiting call has waited, of those that matter as much as `least`."""
-        heads = [queue[0].since for p, queue in self._queues.items() if queue and p <= least]
-        return self._clock.monotonic() - min(heads) if heads else 0.0
+        """The wait that stands, of calls that matter as much as `least`; 0 where none does.
+
+        It is the median of the last two seconds (of four calls of the service, where they take
+        longer), and 0 while a tenth of the calls finds a place at once: then the queue passes.
+        """
+        return max(self._standing_s(priority) for priority in Priority if priority <= least)
+
+    def _standing_s(self, priority: Priority) -> float:
+        now, queue = self._clock.monotonic(), self._queues[priority]
+        interval_s = min(_INTERVAL_MAX_S, max(_INTERVAL_S, 4 * self._call_s))
+        if self.in_flight < self._limit.limit:
+            return 0.0
+        standing_s = self._let_in[priority].standing_s(now - interval_s)
+        if standing_s is None:  # nobody got in: the first in line says how bad it is
+            return now - queue[0].since if queue else 0.0
+        return standing_s
 
     @contextlib.asynccontextmanager
     async def place(
@@ -91,15 +111,21 @@ class Bulkhead:
             self._leave(inside)
 
     async def _enter(self, deadline: float, priority: Priority) -> None:
+        now = self._clock.monotonic()
         if self.in_flight < self._limit.limit and not self.waiting:
             self.in_flight += 1
+            self._let_in[priority].note(now, 0.0)
             return
         self._make_room(priority)
-        now = self._clock.monotonic()
         one = _Waiting(now)
         self._queues[priority].append(one)
+        await self._wait(one, deadline, priority)
+        admitted_at = self._clock.monotonic()
+        self._let_in[priority].note(admitted_at, admitted_at - one.since)
+
+    async def _wait(self, one: _Waiting, deadline: float, priority: Priority) -> None:
         try:
-            async with asyncio.timeout(min(self._wait_max_s[priority], deadline - now)):
+            async with asyncio.timeout(min(self._wait_max_s[priority], deadline - one.since)):
                 await one.admitted
         except TimeoutError:
             if _is_admitted(one):
@@ -135,6 +161,7 @@ class Bulkhead:
 
     def _leave(self, inside: Place) -> None:
         took_s = self._clock.monotonic() - inside.entered_at
+        self._call_s = max(took_s, _FADE * self._call_s)
         self._limit.learn(inside.fate, took_s, in_flight=self.in_flight)
         self.in_flight -= 1
         self._admit()

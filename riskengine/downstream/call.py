@@ -1,17 +1,21 @@
-"""What a caller says about a call, and what became of it: the words all parts share."""
+"""What a caller says about a call, and what became of it: the words all parts share.
+
+What is made for each call is a msgspec struct: frozen as a dataclass is, at a third of its price.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Generic, TypeVar
 
+import msgspec
+
 from riskengine.downstream.endpoint import Endpoint
 
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, gc=False):
     """One call as its caller sees it, whatever number of attempts it takes."""
 
     deadline: float
@@ -62,8 +66,7 @@ Judge = Callable[[object | None, BaseException | None], Judgement]
 """Answer (or None) and error (or None) of an attempt -> how to read it."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallResult:
+class CallResult(msgspec.Struct, frozen=True, gc=False):
     """What became of one attempt; fed to everything that watches endpoints."""
 
     endpoint: Endpoint
@@ -74,8 +77,7 @@ class CallResult:
     retry_after_s: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt(Generic[T]):
+class Attempt(msgspec.Struct, Generic[T], frozen=True):
     """One attempt: an answer (a 503 is one as well), or the error that came instead."""
 
     answer: T | None

@@ -18,6 +18,7 @@ class Endpoint:
     priority: int = 0
     """0 is primary; 1, 2 ... are backups, used as far as those before them are not healthy."""
     zone: str = ""
+    """Where it runs; a client that has a zone of its own prefers that."""
 
     def __post_init__(self) -> None:
         if not self.address.startswith(_UNIX) and not is_host_port(self.address):

@@ -54,3 +54,7 @@ class RejectedError(DownstreamError):
 
 class DiscoveryError(DownstreamError):
     """The list of endpoints cannot be read; the message names source and line."""
+
+
+class TlsError(DownstreamError):
+    """A certificate or key cannot be used; the message names the file."""

@@ -9,25 +9,27 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from riskengine.downstream.endpoint import Endpoint
+from riskengine.downstream.errors import ConnectError
 from riskengine.downstream.health import Check
+from riskengine.downstream.http1 import Http1Connector
 
 
-def http_check(path: str = "/healthz") -> Check:
-    """Well is whoever answers `GET path` with 2xx."""
+def http_check(path: str = "/healthz", connector: Http1Connector | None = None) -> Check:
+    """Well is whoever answers `GET path` with 2xx; `connector` says whether over TLS."""
+    connecting = connector or Http1Connector()
 
     async def check(endpoint: Endpoint) -> bool:
-        if endpoint.unix_path is None:
-            url, connector = f"http://{endpoint.address}{path}", None
-        else:
-            url, connector = f"http://localhost{path}", aiohttp.UnixConnector(endpoint.unix_path)
         try:
-            async with (
-                aiohttp.ClientSession(connector=connector) as session,
-                session.get(url, allow_redirects=False) as answer,
-            ):
+            connection = await connecting.connect(endpoint)
+        except ConnectError:
+            return False
+        try:
+            async with connection.request("GET", path) as answer:
                 return 200 <= answer.status < 300
         except aiohttp.ClientError:
             return False
+        finally:
+            await connection.close()
 
     return check
 

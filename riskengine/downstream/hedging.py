@@ -5,8 +5,10 @@ Source: J. Dean, L. A. Barroso, The Tail at Scale (2013)
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar
+
+import msgspec
 
 from riskengine.clock import Clock
 from riskengine.downstream.call import Attempt, Call, Fate
@@ -70,7 +72,7 @@ class Hedging:
         try:
             await asyncio.wait(tasks, timeout=delay_s)
             if not first.done() and self._may_hedge(call):
-                other = replace(call, tried=call.tried | chosen)
+                other = msgspec.structs.replace(call, tried=call.tried | chosen)
                 tasks.add(asyncio.ensure_future(attempt(other, chosen.add)))
             winner = await _first_good(tasks)
         finally:

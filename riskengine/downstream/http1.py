@@ -15,6 +15,8 @@ from yarl import URL
 
 from riskengine.downstream.endpoint import Endpoint
 from riskengine.downstream.errors import ConnectError, LostError
+from riskengine.downstream.http1_exchange import Body, Exchange, Headers, Http1Answer
+from riskengine.downstream.tls import told
 
 _KEEPALIVE_IDLE_S = 15
 """A peer that vanished without a word is noticed some time after that."""
@@ -32,6 +34,7 @@ class Http1Connection:
         self._protocol = protocol
         self._base = base
         self._connector = _SingleConnection(protocol)
+        self._exchange: Exchange | None = None
         self._session = aiohttp.ClientSession(
             connector=self._connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -42,6 +45,8 @@ class Http1Connection:
 
     def is_usable(self) -> bool:
         """See Connection: the peer has not closed it, and no call was left half done."""
+        if self._exchange is not None and not self._exchange.at_rest:
+            return False
         return self._protocol.is_connected() and self._connector.at_rest
 
     def request(
@@ -58,20 +63,43 @@ class Http1Connection:
         `path` is sent as it stands, query included. Leaving the block before the answer was read
         closes the connection, since HTTP/1.1 has no other way to stop an answer.
         """
+        self._begin(path)
+        url = URL(self._base + path, encoded=True)
+        return self._session.request(
+            method, url, headers=headers, data=data, allow_redirects=False, **options
+        )
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        headers: Headers,
+        body: Body = b"",
+        *,
+        length: int | None = None,
+    ) -> Http1Answer:
+        """A call made of bytes, for whoever passes messages on: a third of what `request` costs.
+
+        `headers` go out as they are, `host` among them; the framing of the body is added. A body
+        that comes piece by piece goes out in chunks unless `length` tells its bytes.
+        """
+        self._begin(path)
+        self._exchange = exchange = Exchange(self._protocol)
+        return await exchange.run(method, path, headers, body, length)
+
+    async def close(self) -> None:
+        """See Connection."""
+        if self._exchange is not None:
+            self._exchange.close()
+        await self._session.close()
+
+    def _begin(self, path: str) -> None:
         if not path.startswith("/"):
             raise ValueError(f"path: must begin with /, got {path!r}")
         if not self.is_usable():
             raise ConnectError(
                 f"{self.endpoint.address}: the connection was closed before the call"
             )
-        url = URL(self._base + path, encoded=True)
-        return self._session.request(
-            method, url, headers=headers, data=data, allow_redirects=False, **options
-        )
-
-    async def close(self) -> None:
-        """See Connection."""
-        await self._session.close()
 
 
 class Http1Connector:
@@ -80,7 +108,8 @@ class Http1Connector:
     def __init__(
         self, *, tls: ssl.SSLContext | None = None, server_name: str | None = None
     ) -> None:
-        """`server_name` is what certificate and `Host` are for, the endpoint's host if None."""
+        """`tls` as `client_tls` makes it. `server_name` is what certificate and `Host` are for, the
+        endpoint's host if None."""
         self._tls = tls
         self._server_name = server_name
 
@@ -89,8 +118,8 @@ class Http1Connector:
         factory = functools.partial(ResponseHandler, asyncio.get_running_loop())
         try:
             protocol = await self._open(endpoint, factory)
-        except (OSError, ssl.SSLError) as error:
-            raise ConnectError(f"{endpoint.address}: {error}") from error
+        except OSError as error:
+            raise ConnectError(f"{endpoint.address}: {told(error)}") from error
         return Http1Connection(endpoint, protocol, self._base(endpoint))
 
     async def _open(

@@ -3,7 +3,6 @@
 import asyncio
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 
 from riskengine.clock import Clock
 from riskengine.downstream.bulkhead import Bulkhead
@@ -13,7 +12,7 @@ from riskengine.downstream.features import Priority
 from riskengine.downstream.shedding import Load, Shedding
 
 _SMOOTH_S = 1.0
-"""One moment says little: readings are averaged over about a second."""
+"""One moment says little: CPU and places are averaged over about a second."""
 
 
 class Overload:
@@ -46,14 +45,11 @@ class Overload:
         old, seen = self.load, self._read()
         self.load = Load(
             cpu=old.cpu + new * (seen.cpu - old.cpu),
-            queue_s=old.queue_s + new * (seen.queue_s - old.queue_s),
+            queue_s=seen.queue_s,  # of an interval already
             busy=old.busy + new * (seen.busy - old.busy),
             returning=seen.returning,
         )
-        before = self._shedding.level
         level = self._shedding.note(self.load)
-        if level != before:  # the next level is about another queue
-            self.load = replace(self.load, queue_s=0.0)
         self._degradation.set_level(level)
         return level
 

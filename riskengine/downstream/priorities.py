@@ -1,7 +1,8 @@
-"""Primaries and backups: how much of the traffic each priority gets."""
+"""Primaries and backups, near and far: how much of the traffic each of them gets."""
 
 import random
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from riskengine.downstream.balancer import Available, Balancer
 from riskengine.downstream.endpoint import Endpoint
@@ -17,29 +18,44 @@ class Priorities:
     so on; as endpoints recover, traffic comes back in the same proportion. When all priorities
     together cannot carry it, those below `panic_below` healthy are used as a whole: calls that
     fail are better than the last healthy endpoints breaking under the load of all.
+
+    With a zone of its own, endpoints of that zone come before the others of the same priority, in
+    the same way: what they can no longer carry spills over.
     """
 
     def __init__(
-        self, make: Callable[[], Balancer], rng: random.Random, *, panic_below: float = 0.5
+        self,
+        make: Callable[[], Balancer],
+        rng: random.Random,
+        *,
+        panic_below: float = 0.5,
+        zone: str = "",
     ) -> None:
-        """`make` gives the balancer of one priority; `panic_below` is a share, 0 for never."""
+        """`make` gives the balancer of one tier; `panic_below` is a share, 0 for never.
+
+        `zone` is where we are; empty where that makes no difference.
+        """
+        self._zone = zone
         self._make = make
         self._rng = rng
         self._panic_below = panic_below
-        self._tiers: dict[int, _Tier] = {}
+        self._tiers: dict[_Rank, _Tier] = {}
 
     def update(self, endpoints: Sequence[Endpoint]) -> None:
         """From now on choose among these."""
         before = self._tiers
         self._tiers = {}
-        for priority in sorted({endpoint.priority for endpoint in endpoints}):
-            tier = before.get(priority) or _Tier(self._make())
-            tier.update([e for e in endpoints if e.priority == priority])
-            self._tiers[priority] = tier
+        for rank in sorted({self._rank(endpoint) for endpoint in endpoints}):
+            tier = before.get(rank) or _Tier(self._make())
+            tier.update([e for e in endpoints if self._rank(e) == rank])
+            self._tiers[rank] = tier
 
     def shares(self, available: Available) -> dict[int, float]:
-        """Priority -> its share of the traffic now; they add up to 1."""
-        return dict(zip(self._tiers, _shares(self._healthy(available)), strict=True))
+        """Priority -> its share of the traffic now, all zones together; they add up to 1."""
+        shares: dict[int, float] = {}
+        for rank, share in zip(self._tiers, _shares(self._healthy(available)), strict=True):
+            shares[rank.priority] = shares.get(rank.priority, 0.0) + share
+        return shares
 
     def pick(
         self, key: bytes, available: Available, tried: frozenset[Endpoint] = frozenset()
@@ -55,6 +71,9 @@ class Priorities:
                 return fresh
         return tier.balancer.pick(key, may)
 
+    def _rank(self, endpoint: Endpoint) -> "_Rank":
+        return _Rank(endpoint.priority, bool(self._zone) and endpoint.zone != self._zone)
+
     def _healthy(self, available: Available) -> list[float]:
         return [tier.healthy(available) for tier in self._tiers.values()]
 
@@ -67,6 +86,13 @@ class Priorities:
         healthy += [tier.healthy(available) for tier in tiers[1:]]
         chosen = self._rng.choices(range(len(tiers)), _shares(healthy))[0]
         return tiers[chosen], _carries(healthy) < 1 and healthy[chosen] < self._panic_below
+
+
+class _Rank(NamedTuple):
+    """What comes first; the smallest does."""
+
+    priority: int
+    far: bool
 
 
 class _Tier:

@@ -3,8 +3,10 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
+
+import msgspec
 
 from riskengine.clock import Clock
 from riskengine.downstream.call import Attempt, Call, CallResult, Progress
@@ -52,7 +54,7 @@ class Retries:
                 return last
             if wait_s > 0:
                 await asyncio.sleep(wait_s)
-            call = replace(call, tried=call.tried | {result.endpoint})
+            call = msgspec.structs.replace(call, tried=call.tried | {result.endpoint})
             last = await attempt(call)
         return last
 

@@ -12,7 +12,7 @@ class Load:
     cpu: float = 0.0
     """Share in use, 0..1."""
     queue_s: float = 0.0
-    """How long the call that waits longest has waited."""
+    """The wait that stands, 0 where queues pass (see Bulkhead.queue_time_s)."""
     busy: float = 0.0
     """Share of the places in use, 0..1."""
     returning: float = 0.0

@@ -1,10 +1,10 @@
 """What the supervisor and its workers tell each other: JSON lines over stdin and stdout.
 
-The first line a worker reads is its Settings. End of file on its stdin means that the supervisor
-is gone, and the worker goes too.
+The first line a worker reads says what it serves: its Settings, say. End of file on its stdin means
+that the supervisor is gone, and the worker goes too.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -31,6 +31,8 @@ class Report(msgspec.Struct, frozen=True, tag="report"):
     """Why the newest rules are not the ones that decide; empty while they are."""
     stale_lists: list[str] = []
     """Lists and databases that are older than they may be."""
+    more: dict[str, Any] = {}
+    """What else the worker's health has to tell."""
 
 
 Notice = Ready | Failed | Report

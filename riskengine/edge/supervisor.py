@@ -1,11 +1,11 @@
-"""The process behind `riskengine serve`: one address, one store, and workers that keep running."""
+"""The process in front of workers: one address, one store, and workers that keep running."""
 
 import asyncio
 import contextlib
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import NamedTuple
 
@@ -40,6 +40,23 @@ class Ending(NamedTuple):
     """What the operator should know; empty when all went well."""
 
 
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """The workers of one service."""
+
+    workers: int
+    command: Sequence[str]
+    """What starts one; it reads its first line only once it has imported what it needs."""
+    first_line: Callable[[str], bytes]
+    """What a worker of that name is to serve."""
+    announcement: str
+    """What is said once all of them serve."""
+    drain_s: float = 10.0
+    spare_workers: int = 1
+    pass_fds: Sequence[int] = ()
+    """Open files that workers inherit under the same numbers."""
+
+
 async def supervise(
     settings: Settings,
     *,
@@ -55,24 +72,28 @@ async def supervise(
     """
     async with contextlib.AsyncExitStack() as stack:
         listen = stack.enter_context(reserved(settings.listen, "--listen"))
-        store = await stack.enter_async_context(_store(settings, clock))
-        supervisor = Supervisor(
-            replace(settings, listen=listen, store=store), announce=announce, command=command
+        store = await stack.enter_async_context(shared_store(settings.store, clock))
+        served = replace(settings, listen=listen, store=store)
+        crew = Crew(
+            workers=settings.workers,
+            command=command,
+            first_line=lambda name: replace(served, worker=name).to_json(),
+            announcement=f"riskengine serves gRPC on {listen}",
+            drain_s=settings.drain_s,
+            spare_workers=settings.spare_workers,
         )
-        await stack.enter_async_context(_pages(settings, supervisor))
+        supervisor = Supervisor(crew, announce=announce)
+        pages = supervisor_pages(settings.metrics_listen, "--metrics-listen", supervisor)
+        await stack.enter_async_context(pages)
         return await supervisor.run()
 
 
 class Supervisor:
     """Keeps a number of workers alive, and passes on what the operator wants."""
 
-    def __init__(
-        self, settings: Settings, *, announce: Callable[[str], None], command: Sequence[str]
-    ) -> None:
-        """`settings` name the address and the store as the workers are to use them."""
-        self._settings = settings
+    def __init__(self, crew: Crew, *, announce: Callable[[str], None]) -> None:
+        self._crew = crew
         self._announce = announce
-        self._command = command
         self._workers: dict[str, WorkerProcess] = {}
         self._spare: WorkerProcess | None = None
         self._refilling = asyncio.Lock()
@@ -87,7 +108,7 @@ class Supervisor:
         self._listen_to_signals()
         keepers = [
             spawn(self._keep(str(number)), name=f"keeper-of-worker-{number}")
-            for number in range(self._settings.workers)
+            for number in range(self._crew.workers)
         ]
         await self._stopping.wait()
         await self._drain()
@@ -104,6 +125,7 @@ class Supervisor:
                 {"worker": worker.name, "pid": worker.pid, "serving": worker.serving}
                 | {"answers": report is not None, "rules_problem": problem}
                 | {"stale_lists": report.stale_lists if report is not None else []}
+                | (report.more if report is not None else {})
             )
         serving = self._all_serve() and not self._stopping.is_set()
         status = HTTPStatus.OK if serving else HTTPStatus.SERVICE_UNAVAILABLE
@@ -166,7 +188,7 @@ class Supervisor:
             worker.order("drain")
         endings = [asyncio.ensure_future(worker.wait()) for worker in self._workers.values()]
         if endings:
-            await asyncio.wait(endings, timeout=self._settings.drain_s + _KILL_AFTER_S)
+            await asyncio.wait(endings, timeout=self._crew.drain_s + _KILL_AFTER_S)
         self._kill()
 
     async def _keep(self, name: str) -> None:
@@ -200,22 +222,23 @@ class Supervisor:
     async def _start(self, name: str) -> WorkerProcess:
         worker, self._spare = self._spare, None
         if worker is None or not worker.alive:
-            worker = await WorkerProcess.start(self._command)
-        worker.serve(replace(self._settings, worker=name))
+            worker = await self._new_process()
+        worker.serve(name, self._crew.first_line(name))
         self._workers[name] = worker
         if self._stopping.is_set():  # it was not there to be told
             worker.order("drain")
         return worker
 
+    async def _new_process(self) -> WorkerProcess:
+        return await WorkerProcess.start(self._crew.command, pass_fds=self._crew.pass_fds)
+
     async def _refill(self) -> None:
         """Have a process ready that has done its imports: they take most of a start."""
         async with self._refilling:
-            wanted = (
-                self._announced and self._settings.spare_workers and not self._stopping.is_set()
-            )
+            wanted = self._announced and self._crew.spare_workers and not self._stopping.is_set()
             if wanted and (self._spare is None or not self._spare.alive):
                 with contextlib.suppress(OSError):  # then the next start takes longer, that is all
-                    self._spare = await WorkerProcess.start(self._command)
+                    self._spare = await self._new_process()
             if self._spare is not None and self._stopping.is_set():
                 self._spare.kill()
 
@@ -233,15 +256,15 @@ class Supervisor:
 
     def _all_serve(self) -> bool:
         workers = self._workers.values()
-        return len(workers) == self._settings.workers and all(w.serving for w in workers)
+        return len(workers) == self._crew.workers and all(w.serving for w in workers)
 
     def _note_ready(self) -> None:
         if self._announced or not self._all_serve():
             return
         self._announced = True
-        count = self._settings.workers
+        count = self._crew.workers
         workers = "1 worker" if count == 1 else f"{count} workers"
-        self._announce(f"riskengine serves gRPC on {self._settings.listen} with {workers}")
+        self._announce(f"{self._crew.announcement} with {workers}")
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):
@@ -250,10 +273,10 @@ class Supervisor:
 
 
 @contextlib.asynccontextmanager
-async def _store(settings: Settings, clock: Clock) -> AsyncIterator[str]:
+async def shared_store(store: str, clock: Clock) -> AsyncIterator[str]:
     """URL of the store for the workers; an embedded one lives as long as the block."""
-    if settings.store != "embedded":
-        yield settings.store
+    if store != "embedded":
+        yield store
         return
     server = EmbeddedServer(clock)
     await server.start()
@@ -264,17 +287,17 @@ async def _store(settings: Settings, clock: Clock) -> AsyncIterator[str]:
 
 
 @contextlib.asynccontextmanager
-async def _pages(settings: Settings, supervisor: Supervisor) -> AsyncIterator[None]:
-    if not settings.metrics_listen:
+async def supervisor_pages(
+    listen: str | None, flag: str, supervisor: Supervisor
+) -> AsyncIterator[None]:
+    """/metrics and /healthz of all workers on HOST:PORT, for as long as the block runs."""
+    if not listen:
         yield
         return
-    host, port = split_listen(settings.metrics_listen)
     pages = {"/metrics": supervisor.metrics_page, "/healthz": supervisor.health_page}
     try:
-        server = await serve_pages(host, port, pages)
+        server = await serve_pages(*split_listen(listen), pages)
     except OSError as error:
-        raise SettingsError(
-            f"--metrics-listen {settings.metrics_listen}: {error.strerror}"
-        ) from None
+        raise SettingsError(f"{flag} {listen}: {error.strerror}") from None
     async with server:
         yield

@@ -3,9 +3,7 @@
 import asyncio
 import contextlib
 import logging
-import os
 import signal
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +12,14 @@ from typing import BinaryIO, Protocol
 import watchfiles
 
 from riskengine.collector import collect_rarely
-from riskengine.edge.control import Failed, Notice, Ready, Report, encode_line, read_order
+from riskengine.edge.control import Failed, Ready, Report, read_order
 from riskengine.edge.event_loop import loop_factory
 from riskengine.edge.grpc_server import GrpcServer
 from riskengine.edge.health import LISTS, RULES, Health
 from riskengine.edge.json_logs import log_as_json
 from riskengine.edge.method_table import MethodTable
 from riskengine.edge.native_methods import SERVICE
+from riskengine.edge.worker_pipe import claim_stdout, open_stdin, read_first_line, tell
 from riskengine.errors import ModelError, RiskEngineError, RulesetError
 from riskengine.settings import Settings
 from riskengine.tasks import spawn
@@ -82,9 +81,8 @@ def run_worker(open_service: Callable[[Settings], Service]) -> int:
     `open_service` runs inside the loop. What cannot be served (settings 2, rules and models 3)
     is told to the supervisor, once.
     """
-    notices = _claim_stdout()
-    with open(0, "rb", buffering=0, closefd=False) as stdin:  # a buffer would swallow early orders
-        line = stdin.readline()
+    notices = claim_stdout()
+    line = read_first_line()
     if not line:
         return 0
     settings = Settings.from_json(line)
@@ -102,7 +100,7 @@ async def _serve(
         await worker.start()
     except RiskEngineError as error:
         rules = isinstance(error, RulesetError | ModelError)
-        _tell(notices, Failed(str(error), BAD_RULES if rules else BAD_SETTINGS))
+        tell(notices, Failed(str(error), BAD_RULES if rules else BAD_SETTINGS))
         return BAD_RULES if rules else BAD_SETTINGS
     await worker.run()
     return 0
@@ -131,7 +129,7 @@ class Worker:
         await self._server.start()
         self._health.set_all(True)
         self._note_age()
-        _tell(self._notices, Ready())
+        tell(self._notices, Ready())
 
     async def run(self) -> None:
         """Obey orders until one of them, a signal or the supervisor's end says stop."""
@@ -149,7 +147,7 @@ class Worker:
         await self._drain()
 
     async def _obey(self) -> None:
-        orders = await _open_stdin()
+        orders = await open_stdin()
         while line := await orders.readline():
             order = read_order(line)
             if order == "drain":
@@ -157,7 +155,7 @@ class Worker:
             elif order == "reload":
                 await self._reload()
             elif order == "report":
-                _tell(self._notices, self._report())
+                tell(self._notices, self._report())
         _log.warning("the supervisor is gone, ending too")
         self._drain_s = min(self._drain_s, _ORPHAN_DRAIN_S)
         self._stop.set()
@@ -224,22 +222,3 @@ class Worker:
         await asyncio.sleep(leave_s)
         await self._server.drain(self._drain_s - leave_s)
         await self._service.engine.close()
-
-
-def _claim_stdout() -> BinaryIO:
-    """The stream of notices; whatever else prints to stdout goes to stderr from here on."""
-    notices = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    return notices
-
-
-def _tell(notices: BinaryIO, notice: Notice) -> None:
-    with contextlib.suppress(BrokenPipeError):  # the end of stdin says the same, and is heeded
-        notices.write(encode_line(notice))
-
-
-async def _open_stdin() -> asyncio.StreamReader:
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    return reader

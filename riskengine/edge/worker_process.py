@@ -6,7 +6,6 @@ import sys
 from collections.abc import Sequence
 
 from riskengine.edge.control import Failed, Order, Ready, Report, encode_line, read_notice
-from riskengine.settings import Settings
 from riskengine.tasks import spawn
 
 COMMAND = (sys.executable, "-m", "riskengine.edge.worker_main")
@@ -28,7 +27,9 @@ class WorkerProcess:
         self._listening = spawn(self._listen(), name=f"notices-of-process-{process.pid}")
 
     @classmethod
-    async def start(cls, command: Sequence[str] = COMMAND) -> "WorkerProcess":
+    async def start(
+        cls, command: Sequence[str] = COMMAND, *, pass_fds: Sequence[int] = ()
+    ) -> "WorkerProcess":
         """Start a process that imports what it needs, and then waits."""
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -36,13 +37,14 @@ class WorkerProcess:
             stdout=asyncio.subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is the supervisor's to act upon, and it drains us
             limit=_LINE_BYTES_MAX,
+            pass_fds=pass_fds,
         )
         return cls(process)
 
-    def serve(self, settings: Settings) -> None:
-        """Let it serve; `ready` tells how that went."""
-        self.name = settings.worker
-        self._write(settings.to_json() + b"\n")
+    def serve(self, name: str, line: bytes) -> None:
+        """Let it serve under this name, as its first line says; `ready` tells how that went."""
+        self.name = name
+        self._write(line + b"\n")
 
     @property
     def alive(self) -> bool:

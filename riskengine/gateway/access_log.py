@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import sys
+import os
 from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
@@ -34,6 +34,8 @@ class Visit(msgspec.Struct, kw_only=True):
     """Empty where no decision was taken."""
     rule: str = ""
     reason: str = ""
+    cause: str = ""
+    """What went wrong behind the gateway, where that is why the request failed."""
     decision_id: str = ""
     request_id: str = ""
     service: str = ""
@@ -43,10 +45,14 @@ class Visit(msgspec.Struct, kw_only=True):
 class AccessLog:
     """Appends visits to a file, or to standard output."""
 
-    def __init__(self, path: Path | None) -> None:
-        """`path` is None for standard output. The file is opened anew for each batch, so that it
-        may be moved away at any time."""
+    def __init__(self, path: Path | None, *, fd: int = 1) -> None:
+        """`path` is None for the open file `fd`, standard output.
+
+        A file is opened anew for each batch, so that it may be moved away at any time. A batch is
+        one write, so that several processes may share the file.
+        """
         self._path = path
+        self._fd = fd
         self._waiting: deque[Visit] = deque(maxlen=_WAITING_MAX)
         self._writing: asyncio.Task[None] | None = None
         self.dropped = 0
@@ -86,11 +92,15 @@ class AccessLog:
     def _append(self, visits: list[Visit]) -> None:
         lines = b"".join(map(_line, visits))
         if self._path is None:
-            sys.stdout.buffer.write(lines)
-            sys.stdout.buffer.flush()
+            _write(self._fd, lines)
             return
-        with self._path.open("ab") as file:
-            file.write(lines)
+        with self._path.open("ab", buffering=0) as file:
+            _write(file.fileno(), lines)
+
+
+def _write(fd: int, lines: bytes) -> None:
+    while lines:  # a pipe may take a part at a time
+        lines = lines[os.write(fd, lines) :]
 
 
 def _line(visit: Visit) -> bytes:

@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator
 
-import aiohttp
-
 from riskengine.downstream.held import Held
-from riskengine.gateway.hop_headers import Headers, answer_headers, decoded
+from riskengine.downstream.http1_exchange import Http1Answer
+from riskengine.gateway.hop_headers import answer_headers, lowered
 
 WHOLE_MAX = 65_536
 """Answers of at most so many bytes are read within the call: a broken one can be asked for again,
@@ -18,7 +17,7 @@ _PIECE = 65_536
 class Answer(Held):
     """An answer; `status` and `headers` are read by `judge_http` too."""
 
-    def __init__(self, response: aiohttp.ClientResponse, body: bytes | None) -> None:
+    def __init__(self, response: Http1Answer, body: bytes | None) -> None:
         """`body` is None where it is still to be streamed."""
         super().__init__()
         self.status = response.status
@@ -34,15 +33,12 @@ class Answer(Held):
             self.let_go()
 
     @property
-    def passed_on(self) -> Headers:
+    def passed_on(self) -> list[tuple[bytes, bytes]]:
         """Headers for the client."""
-        return answer_headers(decoded(self.response.raw_headers))
+        return answer_headers(lowered(self.response.raw_headers))
 
     async def pieces(self, idle_s: float) -> AsyncIterator[bytes]:
-        """The body as it comes; aiohttp.ClientError or TimeoutError where it breaks off."""
-        if self.body is not None:
-            yield self.body
-            return
+        """A long body as it comes; aiohttp.ClientError or TimeoutError where it breaks off."""
         content = self.response.content
         while True:
             async with asyncio.timeout(idle_s):
@@ -53,12 +49,11 @@ class Answer(Held):
 
     def close(self) -> None:
         """Be done with it; a body that was not read to its end costs its connection."""
-        if not self.response.content.is_eof():
-            self.response.close()
+        self.response.close()
         self.let_go()
 
 
-async def read_answer(response: aiohttp.ClientResponse, *, has_body: bool) -> Answer:
+async def read_answer(response: Http1Answer, *, has_body: bool) -> Answer:
     """The answer, with its body where that is short."""
     length = response.content_length
     if not has_body or (length is not None and length <= WHOLE_MAX):

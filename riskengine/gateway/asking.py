@@ -1,6 +1,7 @@
 """Turns an HTTP request into the one that the engine judges."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from riskengine.edge.client_address import ClientAddresses
@@ -14,6 +15,7 @@ from riskengine.request import Request, make_request
 Headers = tuple[tuple[str, str], ...]
 
 _LOCAL = "127.0.0.1"
+_PEERS = 4_096  # the other ends that are remembered
 
 
 class Peer(NamedTuple):
@@ -22,6 +24,8 @@ class Peer(NamedTuple):
     address: str
     trusted: bool
     """Whether it is one of our own proxies, so that what it says of the client is believed."""
+    client_ip: str
+    """Its address as the engine writes addresses."""
 
 
 class Asking:
@@ -32,29 +36,38 @@ class Asking:
         self._namespace = namespace
         self._addresses = ClientAddresses((), clients.trusted_proxies)
         self._trusted = ClientAddresses(clients.trusted_proxies, ())
+        self._peer_at = lru_cache(maxsize=_PEERS)(self._look_at)
 
     def peer(self, peername: object) -> Peer:
         """Who is at the other end; a socket of the file system counts as this machine."""
         named = isinstance(peername, Sequence) and not isinstance(peername, str | bytes)
-        address = str(peername[0]) if named and peername else _LOCAL  # type: ignore[index]  # named
-        return Peer(address, self._trusted.find(address, _PROBE, "") == _PROBE)
+        return self._peer_at(str(peername[0]) if named and peername else _LOCAL)  # type: ignore[index]  # named
+
+    def _look_at(self, address: str) -> Peer:
+        trusted = self._trusted.find(address, _PROBE, "") == _PROBE
+        return Peer(address, trusted, self._addresses.find(address, "", ""))
 
     def client_ip(self, peer: Peer, headers: Headers) -> str:
         """Who the request is from, seen past our own proxies."""
-        return self._addresses.find(peer.address, "", _joined(headers, "x-forwarded-for"))
+        forwarded = joined(headers, "x-forwarded-for") if peer.trusted else ""
+        if not forwarded:
+            return peer.client_ip
+        return self._addresses.find(peer.address, "", forwarded)
 
     def scheme(self, peer: Peer, headers: Headers) -> str:
         """What the client spoke to the first of our proxies."""
-        told = _joined(headers, "x-forwarded-proto") if peer.trusted else ""
+        told = joined(headers, "x-forwarded-proto") if peer.trusted else ""
         return "https" if told.partition(",")[0].strip().lower() == "https" else "http"
 
     def request(
         self,
         target: Target,
         headers: Headers,
+        values: Mapping[str, str],
         peer: Peer,
         *,
         method: str,
+        scheme: str,
         host: str,
         client_ip: str,
         request_id: str,
@@ -63,14 +76,14 @@ class Asking:
         body_size: int,
     ) -> Request:
         """What the engine judges; Refusal where a client made it too strange to be judged."""
-        clients, values = self._clients, dict(headers)
+        clients = self._clients
         try:
             return make_request(
                 client_ip=client_ip,
                 request_id=request_id,
                 namespace=self._namespace,
                 method=method,
-                scheme=self.scheme(peer, headers),
+                scheme=scheme,
                 host=host,
                 path=target.path,
                 query=target.query,
@@ -85,7 +98,7 @@ class Asking:
         except InvalidRequestError as error:
             raise malformed(str(error)) from None
 
-    def _session_id(self, peer: Peer, values: dict[str, str]) -> str:
+    def _session_id(self, peer: Peer, values: Mapping[str, str]) -> str:
         told = _believed(peer, values, self._clients.session_header)
         if told or not self._clients.session_cookie:
             return told
@@ -97,9 +110,10 @@ _PROBE = "192.0.2.1"
 """An address that a trusted peer would be believed: whether it is says whether it is trusted."""
 
 
-def _believed(peer: Peer, values: dict[str, str], header: str | None) -> str:
+def _believed(peer: Peer, values: Mapping[str, str], header: str | None) -> str:
     return short_id(values.get(header or "", "")) if peer.trusted else ""
 
 
-def _joined(headers: Headers, wanted: str) -> str:
+def joined(headers: Headers, wanted: str) -> str:
+    """All values of a header as one (RFC 9110 §5.3)."""
     return ",".join([value for name, value in headers if name == wanted])

@@ -16,10 +16,19 @@ from riskengine.ruleset.yaml_source import Document, read_document
 
 def load_config(path: Path) -> GatewayFile:
     """The configuration in `path`; RulesetError with every mistake in it."""
+    return read_config(path, read_file(path))
+
+
+def read_file(path: Path) -> bytes:
+    """What the file holds; RulesetError where it cannot be read."""
     try:
-        content = path.read_bytes()
+        return path.read_bytes()
     except OSError as error:
         raise RulesetError([f"{path}: cannot be read: {error.strerror}"]) from None
+
+
+def read_config(path: Path, content: bytes) -> GatewayFile:
+    """The configuration that `content` is; mistakes name `path`."""
     document = read_document(path, content)
     config = validate(document, GatewayFile)
     if config is not None:

@@ -101,6 +101,10 @@ class GatewayFile(Entry):
     """HOST:PORT for /healthz and /metrics; without it there are none."""
     access_log: FilePath | None = None
     """File for one JSON line a request; `-` is standard output; without it none is written."""
+    workers: int = Field(default=1, ge=1, le=256)
+    """Processes that share the port; above 1 a supervisor replaces those that end."""
+    zone: str = ""
+    """Where the gateway runs: endpoints of that zone are preferred, while they can carry it."""
     drain: Duration = 10.0
     """Longest wait for requests under way after SIGTERM."""
     engine: EngineEntry
@@ -113,3 +117,12 @@ class GatewayFile(Entry):
     """Where allowed requests go."""
     routes: tuple[RouteEntry, ...] = ()
     """Which request goes to which service; may be left out where there is but one."""
+
+    @model_validator(mode="after")
+    def _counts_together(self) -> Self:
+        if self.workers > 1 and self.engine.rules is not None and self.engine.store == "memory":
+            raise ValueError(
+                "store memory counts in one process; with several workers it must be embedded or "
+                "the URL of a Redis"
+            )
+        return self

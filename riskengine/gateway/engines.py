@@ -11,7 +11,8 @@ from google.protobuf.message import DecodeError
 
 from riskengine.clock import Clock
 from riskengine.decision import Decision
-from riskengine.downstream.client import Client, ClientParts
+from riskengine.downstream.client import Client
+from riskengine.downstream.client_parts import ClientParts
 from riskengine.downstream.ejection import Ejection
 from riskengine.downstream.endpoint import Endpoint
 from riskengine.downstream.errors import DownstreamError
@@ -48,6 +49,19 @@ _AS_THEY_ARE = (_unchanged, _unchanged)  # the codec has made bytes of them alre
 class Decider(Protocol):
     """What the gateway needs of an engine."""
 
+    @property
+    def rules_problem(self) -> str:
+        """Why the newest rules are not the ones that decide; empty while they are."""
+        ...
+
+    def stale_lists(self) -> list[str]:
+        """Lists and databases that are older than they may be."""
+        ...
+
+    async def reload(self) -> None:
+        """Take new rules; a mistake keeps the old ones and is logged."""
+        ...
+
     async def decide(self, request: Request) -> Decision | None:
         """The decision; None where nobody could take one in time."""
         ...
@@ -67,6 +81,22 @@ class OwnEngine:
     def __init__(self, engine: Engine, budget_s: float) -> None:
         self._engine = engine
         self._budget_s = budget_s
+
+    @property
+    def rules_problem(self) -> str:
+        """See Decider."""
+        return str(self._engine.reload_failure or "")
+
+    def stale_lists(self) -> list[str]:
+        """See Decider."""
+        return self._engine.stale_lists()
+
+    async def reload(self) -> None:
+        """See Decider."""
+        try:
+            await self._engine.reload()
+        except RiskEngineError as error:
+            _log.error("rules do not load, the last good ones decide on", extra={"why": str(error)})
 
     async def decide(self, request: Request) -> Decision | None:
         """See Decider."""
@@ -99,6 +129,18 @@ class EngineService:
         self._client = Client(GrpcConnector(), parts, clock=clock, rng=rng)
         self._outcomes: list[Outcome] = []
         self._reporting: asyncio.Task[None] | None = None
+
+    @property
+    def rules_problem(self) -> str:
+        """Not ours to know: the service's own health tells."""
+        return ""
+
+    def stale_lists(self) -> list[str]:
+        """See rules_problem."""
+        return []
+
+    async def reload(self) -> None:
+        """Nothing: its rules are its own."""
 
     async def start(self, endpoints: Sequence[Endpoint]) -> None:
         """Connect; a service that is away is connected to as soon as it is back."""

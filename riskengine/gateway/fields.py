@@ -10,6 +10,8 @@ from riskengine.downstream.endpoint import is_host_port
 from riskengine.ruleset.fields import show
 from riskengine.setting_values import read_cookie, read_header, read_listen, read_store
 
+HTTPS = "https://"
+
 
 def _text(read: Callable[[str], str], words: str) -> tuple[BeforeValidator, WithJsonSchema]:
     """What reads a text, and what stands in the schema; a mistake says what is right."""
@@ -31,6 +33,15 @@ def _endpoint(value: str) -> str:
     if value.startswith("unix:/") or is_host_port(value):
         return value
     raise ValueError
+
+
+def _service(value: str) -> str:
+    if not value.startswith(HTTPS):
+        return _endpoint(value)
+    host = value.removeprefix(HTTPS).removesuffix("/")
+    if is_host_port(host):
+        return HTTPS + host
+    return HTTPS + _endpoint(f"{host}:443")
 
 
 def _network(value: str) -> str:
@@ -58,6 +69,7 @@ def _file(value: str) -> str:
 
 _LISTEN = _text(read_listen, "HOST:PORT such as 0.0.0.0:8080 or [::1]:8080")
 _ADDRESS = _text(_endpoint, "HOST:PORT, [IPV6]:PORT or unix:/PATH")
+_SERVICE = _text(_service, "HOST:PORT, [IPV6]:PORT, unix:/PATH or https://HOST:PORT")
 _STORE = _text(read_store, "memory, embedded or the URL of a Redis such as redis://HOST:PORT")
 _NETWORK = _text(_network, "a network or an address such as 10.0.0.0/8 or ::1")
 _HEADER = _text(read_header, "the name of a header such as x-user-id")
@@ -68,6 +80,7 @@ _FILE = _text(_file, "the path of a file, relative to this one")
 
 Listen = Annotated[str, *_LISTEN]
 EndpointAddress = Annotated[str, *_ADDRESS]
+ServiceAddress = Annotated[str, *_SERVICE]
 StoreName = Annotated[str, *_STORE]
 Network = Annotated[str, *_NETWORK]
 HeaderName = Annotated[str, *_HEADER]

@@ -17,13 +17,12 @@ from riskengine.downstream.errors import (
 )
 from riskengine.downstream.http1 import Http1Connection
 from riskengine.gateway.answers import Answer, read_answer
-from riskengine.gateway.hop_headers import Headers
+from riskengine.gateway.hop_headers import Pairs
 from riskengine.gateway.problems import Refusal
 from riskengine.gateway.upload import Upload
 
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """RFC 9110 §9.2.2, but for TRACE, which is not forwarded."""
-_NONE_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 _UPLOAD_MAX_S = 86_400.0
 _BUSY = (ClosedError, NoEndpointError, PoolFullError, PoolTimeoutError)
 
@@ -34,7 +33,7 @@ class Outgoing:
 
     method: str
     target: str
-    headers: Headers
+    headers: Pairs
     upload: Upload
     key: bytes
     """The client's address, for balancers that hash."""
@@ -86,6 +85,8 @@ class _Sending:
 
     async def _send(self, connection: Http1Connection) -> Answer:
         """One attempt. Its time begins anew whenever a piece of the body was sent."""
+        if self._whole is not None:  # the call's own deadline is the same
+            return await self._exchange(connection)
         loop, upload = asyncio.get_running_loop(), self._outgoing.upload
         try:
             async with asyncio.timeout(self._answer_s) as limit:
@@ -97,13 +98,13 @@ class _Sending:
             raise
 
     async def _exchange(self, connection: Http1Connection) -> Answer:
-        outgoing = self._outgoing
-        response = await connection.request(
+        outgoing, upload = self._outgoing, self._outgoing.upload
+        response = await connection.send(
             outgoing.method,
             outgoing.target,
-            headers=[*outgoing.headers, *self._framing()],
-            data=self._body(),
-            skip_auto_headers=_NONE_ADDED,
+            [*outgoing.headers, *self._upgrade()],
+            upload.stream() if self._whole is None else self._whole,
+            length=upload.length,
         )
         try:
             answer = await read_answer(response, has_body=outgoing.method != "HEAD")
@@ -113,24 +114,10 @@ class _Sending:
         self._opened.append(answer)
         return answer
 
-    def _framing(self) -> Headers:
-        """Content-Length where it is known; else the body goes out in chunks."""
-        upgrade = self._outgoing.upgrade
-        asked = [("connection", "upgrade"), ("upgrade", upgrade)] if upgrade else []
-        length = self._outgoing.upload.length
-        return (
-            asked
-            if self._whole is not None or length is None
-            else [
-                *asked,
-                ("content-length", str(length)),
-            ]
-        )
-
-    def _body(self) -> object:
-        if self._whole is None:
-            return self._outgoing.upload.stream()
-        return self._whole or None
+    def _upgrade(self) -> Pairs:
+        """What asks the service to go on with another protocol."""
+        upgrade = self._outgoing.upgrade.encode()
+        return [(b"connection", b"upgrade"), (b"upgrade", upgrade)] if upgrade else []
 
 
 def _why_not(attempt: Attempt[Answer], upload: Upload) -> Refusal:
@@ -150,4 +137,6 @@ def _why_not(attempt: Attempt[Answer], upload: Upload) -> Refusal:
         return Refusal(503, "service.busy", "the service has no place free", retry_after_s=1)
     if isinstance(error, TimeoutError):
         return Refusal(504, "service.timeout", "the service did not answer in time")
-    return Refusal(502, "service.failed", "the service did not answer as HTTP asks")
+    return Refusal(
+        502, "service.failed", "the service did not answer as HTTP asks", cause=str(error or "")
+    )

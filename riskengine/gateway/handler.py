@@ -15,14 +15,15 @@ from riskengine.edge.http_answer import http_answer
 from riskengine.edge.identifiers import short_id
 from riskengine.gateway.access_log import AccessLog, Visit
 from riskengine.gateway.answers import Answer
-from riskengine.gateway.asking import Asking, Headers, Peer
+from riskengine.gateway.asking import Asking, Headers, Peer, joined
 from riskengine.gateway.config_model import GatewayFile
 from riskengine.gateway.engines import Decider
 from riskengine.gateway.forward import Outgoing, forward
 from riskengine.gateway.head_checks import check_head
-from riskengine.gateway.hop_headers import decoded, request_headers
+from riskengine.gateway.hop_headers import Pairs, decoded, lowered, request_headers
+from riskengine.gateway.metrics import GatewayMetrics
 from riskengine.gateway.problems import Refusal
-from riskengine.gateway.responses import PlainResponse, send
+from riskengine.gateway.responses import Answering, Sent, send
 from riskengine.gateway.routing import Routes
 from riskengine.gateway.services import Service
 from riskengine.gateway.target import Target, read_target
@@ -37,8 +38,14 @@ class Head(NamedTuple):
     """What is known of a request before its body."""
 
     target: Target
+    pairs: Pairs
+    """Headers as they came, for the service."""
     headers: Headers
+    """The same as text, for the engine."""
+    values: Mapping[str, str]
+    """Name -> value; the last, where there are several."""
     peer: Peer
+    scheme: str
     host: str
     client_ip: str
     request_id: str
@@ -54,12 +61,14 @@ class Gateway:
         engine: Decider,
         services: Mapping[str, Service],
         log: AccessLog | None,
+        metrics: GatewayMetrics,
         clock: Clock,
     ) -> None:
         self._config = config
         self._engine = engine
         self._services = services
         self._log = log
+        self._metrics = metrics
         self._clock = clock
         self._asking = Asking(config.clients, config.engine.namespace)
         only = config.services[0].id if len(config.services) == 1 else None
@@ -67,8 +76,6 @@ class Gateway:
         self._ids = map(
             "{}-{:x}".format, itertools.repeat(secrets.token_hex(6)), itertools.count(1)
         )
-        self.undecided = 0
-        """Requests that were answered or let through without a decision."""
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer to one request, already sent; what becomes of it is reported and logged."""
@@ -80,6 +87,7 @@ class Gateway:
             return await self._refuse(request, visit, refusal)
         finally:
             visit.latency_ms = (self._clock.monotonic() - started) * 1e3
+            self._metrics.record(visit)
             if self._log is not None:
                 self._log.add(visit)
 
@@ -106,17 +114,28 @@ class Gateway:
             self._report(decision, visit, self._clock.monotonic() - started)
 
     def _read_head(self, request: web.BaseRequest, visit: Visit) -> Head:
-        check_head(request.method, tuple(request.version), request.raw_headers)  # type: ignore[arg-type]  # two numbers
-        headers = decoded(request.raw_headers)
-        peername = request.transport.get_extra_info("peername") if request.transport else None
-        peer = self._asking.peer(peername)
+        pairs = lowered(request.raw_headers)
+        check_head(request.method, tuple(request.version), pairs)  # type: ignore[arg-type]  # two numbers
+        headers = decoded(pairs)
+        peer = self._asking.peer(request.protocol.peername)
         values = dict(headers)
         target = read_target(request.raw_path)
         visit.path, visit.client_ip = target.path, self._asking.client_ip(peer, headers)
         visit.host = target.authority or values.get("host", "")
         told = values.get("x-request-id", "") if peer.trusted else ""
         visit.request_id = short_id(told) or next(self._ids)
-        return Head(target, headers, peer, visit.host, visit.client_ip, visit.request_id)
+        scheme = self._asking.scheme(peer, headers)
+        return Head(
+            target,
+            pairs,
+            headers,
+            values,
+            peer,
+            scheme,
+            visit.host,
+            visit.client_ip,
+            visit.request_id,
+        )
 
     def _service(self, head: Head, visit: Visit) -> Service:
         name = self._routes.service_of(head.host, head.target.path)
@@ -127,14 +146,14 @@ class Gateway:
 
     async def _open_upload(self, request: web.BaseRequest, head: Head) -> Upload:
         bounds = self._config.requests
-        length = dict(head.headers).get("content-length")
+        length = head.values.get("content-length")
         upload = Upload(
             request.content,
             None if length is None else int(length),
             body_max=bounds.body_max_bytes,
             idle_s=bounds.idle,
         )
-        await _go_ahead(request, dict(head.headers).get("expect", ""))
+        await _go_ahead(request, head.values.get("expect", ""))
         await upload.read_prefix(bounds.body_prefix_bytes)
         return upload
 
@@ -144,8 +163,10 @@ class Gateway:
         asked = self._asking.request(
             head.target,
             head.headers,
+            head.values,
             head.peer,
             method=request.method,
+            scheme=head.scheme,
             host=head.host,
             client_ip=head.client_ip,
             request_id=head.request_id,
@@ -153,7 +174,9 @@ class Gateway:
             body=upload.prefix[: self._config.requests.body_prefix_bytes],
             body_size=upload.size,
         )
-        return await self._engine.decide(asked)
+        decision = await self._engine.decide(asked)
+        self._metrics.record_ask(decided=decision is not None)
+        return decision
 
     async def _without_decision(
         self,
@@ -164,7 +187,6 @@ class Gateway:
         visit: Visit,
     ) -> web.StreamResponse:
         """Fails open or closed, as configured."""
-        self.undecided += 1
         visit.reason = "engine.unavailable"
         if self._config.engine.on_failure == "deny":
             raise Refusal(503, visit.reason, "no decision could be taken", retry_after_s=1)
@@ -185,7 +207,7 @@ class Gateway:
         try:
             if answer.status == 101:
                 visit.status = 101
-                response, visit.bytes = await tunnel(request, answer, answer.passed_on)
+                response, visit.bytes = await tunnel(request, answer)
                 return response
             return await self._send_on(request, answer, service.entry.idle, visit)
         finally:
@@ -193,10 +215,10 @@ class Gateway:
 
     def _outgoing(self, request: web.BaseRequest, head: Head, upload: Upload) -> Outgoing:
         headers = request_headers(
-            head.headers,
+            head.pairs,
             host=head.host,
             peer=head.peer.address,
-            proto=self._asking.scheme(head.peer, head.headers),
+            proto=head.scheme,
             request_id=head.request_id,
             trusted=head.peer.trusted,
         )
@@ -206,35 +228,42 @@ class Gateway:
             headers,
             upload,
             head.client_ip.encode(),
-            wanted_upgrade(head.headers, request.method),
+            wanted_upgrade(head.values, joined(head.headers, "connection"), request.method),
         )
 
     async def _send_on(
         self, request: web.BaseRequest, answer: Answer, idle_s: float, visit: Visit
-    ) -> PlainResponse:
-        response = PlainResponse(answer.status, answer.passed_on, answer.reason)
+    ) -> Sent:
+        try:
+            answering = Answering(request, answer.status, answer.passed_on, answer.reason)
+        except ValueError:
+            raise Refusal(
+                502, "service.failed", "the service's answer holds a broken header"
+            ) from None
         visit.status = answer.status
-        await response.prepare(request)
+        if answer.body is not None:
+            await answering.write_whole(answer.body)
+            visit.bytes = len(answer.body)
+            return answering.sent
+        await answering.begin()
         try:
             async for piece in answer.pieces(idle_s):
-                await response.write(piece)
+                await answering.write(piece)
                 visit.bytes += len(piece)
         except (aiohttp.ClientError, TimeoutError):
             visit.reason = "service.broke_off"
             _break_off(request)
-            return response
-        await response.write_eof()
-        return response
+            return answering.sent
+        await answering.end()
+        return answering.sent
 
     async def _refuse(
         self, request: web.BaseRequest, visit: Visit, refusal: Refusal
     ) -> web.StreamResponse:
         answer = refusal.answer()
         visit.status, visit.reason, visit.bytes = refusal.status, refusal.reason, len(answer.body)
-        response = await send(request, answer)
-        if refusal.status in (400, 408, 501):
-            response.force_close()
-        return response
+        visit.cause = refusal.cause
+        return await send(request, answer, close=refusal.status in (400, 408, 501))
 
     def _report(self, decision: Decision, visit: Visit, latency_s: float) -> None:
         self._engine.report(Outcome(decision.decision_id, visit.status, visit.bytes, latency_s))

@@ -1,90 +1,106 @@
-"""Which headers are passed on, and which are ours to write (RFC 9110 §7.6)."""
+"""Which headers are passed on, and which are ours to write (RFC 9110 §7.6).
 
-from collections.abc import Iterable
+Headers are bytes all the way, so that nothing is changed by being read and written again.
+"""
 
-from riskengine.gateway.head_checks import RawHeaders
+from collections.abc import Iterable, Sequence
 
-Headers = list[tuple[str, str]]
+Pairs = Sequence[tuple[bytes, bytes]]
+"""Lower-case names and values, in wire order."""
 
 _HOP_BY_HOP = frozenset(
     {
-        "connection",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
+        b"connection",
+        b"keep-alive",
+        b"proxy-authenticate",
+        b"proxy-authorization",
+        b"proxy-connection",
+        b"te",
+        b"trailer",
+        b"transfer-encoding",
+        b"upgrade",
     }
 )
-_ENDS_HERE = _HOP_BY_HOP | {"expect", "host", "content-length"}
 _OURS = frozenset(
-    {"forwarded", "x-forwarded-for", "x-forwarded-host", "x-forwarded-proto", "x-request-id"}
+    {
+        b"forwarded",
+        b"x-forwarded-for",
+        b"x-forwarded-host",
+        b"x-forwarded-proto",
+        b"x-request-id",
+    }
 )
-_VIA = "1.1 riskengine"
+_NOT_PASSED = _HOP_BY_HOP | _OURS | {b"expect", b"host", b"content-length"}
+_VIA = (b"via", b"1.1 riskengine")
 
 
-def decoded(headers: RawHeaders) -> tuple[tuple[str, str], ...]:
-    """Lower-case names and values, in wire order."""
-    return tuple((name.decode("latin-1").lower(), _text(value)) for name, value in headers)
+def lowered(headers: Iterable[tuple[bytes, bytes]]) -> Pairs:
+    """The same headers with names in lower case."""
+    return [(name.lower(), value) for name, value in headers]
+
+
+def decoded(headers: Pairs) -> tuple[tuple[str, str], ...]:
+    """Names and values as text."""
+    return tuple([(name.decode("latin-1"), _text(value)) for name, value in headers])
 
 
 def request_headers(
-    headers: Iterable[tuple[str, str]],
+    headers: Pairs,
     *,
     host: str,
     peer: str,
     proto: str,
     request_id: str,
     trusted: bool,
-) -> Headers:
+) -> list[tuple[bytes, bytes]]:
     """What a service is sent, but for the framing of the body.
 
     `peer` is the other end of the connection. What it says of those before it is kept when it is
     trusted, and replaced when it is not.
     """
-    told = list(headers)
-    dropped = _named_by_connection(told) | _ENDS_HERE | _OURS
-    kept = [pair for pair in told if pair[0] not in dropped and not _mimics(pair[0])]
-    before = [value for name, value in told if name == "x-forwarded-for"] if trusted else []
-    first_host = _first(told, "x-forwarded-host") if trusted else ""
+    dropped = _not_passed(headers, _NOT_PASSED)
+    kept = [
+        pair
+        for pair in headers
+        if pair[0] not in dropped and not (b"_" in pair[0] and _mimics(pair[0]))
+    ]
+    before = [value for name, value in headers if name == b"x-forwarded-for"] if trusted else []
+    first_host = _first(headers, b"x-forwarded-host") if trusted else b""
+    own_host = host.encode("utf-8", "surrogateescape")
     return [
-        ("host", host),
+        (b"host", own_host),
         *kept,
-        ("x-forwarded-for", ", ".join([*before, peer])),
-        ("x-forwarded-host", first_host or host),
-        ("x-forwarded-proto", proto),
-        ("x-request-id", request_id),
-        ("via", _VIA),
+        (b"x-forwarded-for", b", ".join([*before, peer.encode()])),
+        (b"x-forwarded-host", first_host or own_host),
+        (b"x-forwarded-proto", proto.encode()),
+        (b"x-request-id", request_id.encode("utf-8", "surrogateescape")),
+        _VIA,
     ]
 
 
-def answer_headers(headers: Iterable[tuple[str, str]]) -> Headers:
+def answer_headers(headers: Pairs) -> list[tuple[bytes, bytes]]:
     """What a client is sent of a service's answer; the framing is written anew."""
-    told = list(headers)
-    dropped = _named_by_connection(told) | _HOP_BY_HOP
-    return [pair for pair in told if pair[0] not in dropped]
+    dropped = _not_passed(headers, _HOP_BY_HOP)
+    return [pair for pair in headers if pair[0] not in dropped]
 
 
-def _named_by_connection(headers: Headers) -> set[str]:
-    """Headers that Connection says are for this hop alone."""
-    return {
-        word.strip().lower()
-        for name, value in headers
-        if name == "connection"
-        for word in value.split(",")
-    }
+def _not_passed(headers: Pairs, always: frozenset[bytes]) -> frozenset[bytes]:
+    """Those that never pass, and those that Connection says are for this hop alone."""
+    named = [value for name, value in headers if name == b"connection"]
+    if not named:
+        return always
+    return always.union(
+        [word.strip(b" \t").lower() for value in named for word in value.split(b",")]
+    )
 
 
-def _mimics(name: str) -> bool:
+def _mimics(name: bytes) -> bool:
     """Whether a service that reads `_` as `-` would take it for one of ours."""
-    return "_" in name and name.replace("_", "-") in _OURS
+    return name.replace(b"_", b"-") in _OURS
 
 
-def _first(headers: Headers, wanted: str) -> str:
-    return next((value for name, value in headers if name == wanted), "")
+def _first(headers: Pairs, wanted: bytes) -> bytes:
+    return next((value for name, value in headers if name == wanted), b"")
 
 
 def _text(raw: bytes) -> str:

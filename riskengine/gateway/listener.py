@@ -4,11 +4,12 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from aiohttp import HttpVersion11, web
+from aiohttp.abc import AbstractStreamWriter
 from aiohttp.web_protocol import RequestHandler
 
 from riskengine.gateway.config_model import RequestsEntry
 from riskengine.gateway.problems import Refusal, malformed
-from riskengine.gateway.responses import PlainResponse
+from riskengine.gateway.responses import Sent, send
 
 _log = logging.getLogger("riskengine.gateway")
 _LINGER_S = 2.0
@@ -66,23 +67,20 @@ class _Connection(RequestHandler):
             raise ConnectionError("an answer was begun already")
         request._version = HttpVersion11  # aiohttp takes what it cannot parse for HTTP/1.0
         refusal = malformed("the request is not HTTP/1.1") if status < 500 else _OWN_FAULT
-        answer = refusal.answer()
-        response = _Whole(answer.status, answer.headers, answer.body.encode())
-        response.force_close()
-        return response
+        return _Unsent(refusal)
 
 
-class _Whole(PlainResponse):
-    """An answer that aiohttp itself sends."""
+class _Unsent(Sent):
+    """An answer that aiohttp itself sends; its connection ends with it."""
 
-    def __init__(self, status: int, headers: tuple[tuple[str, str], ...], body: bytes) -> None:
-        super().__init__(status, [*headers, ("content-length", str(len(body)))])
-        self._whole = body
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.status, keep_alive=False)
+        self._answer = refusal.answer()
 
-    async def write_eof(self, data: bytes = b"") -> None:
-        """Send the body and end."""
-        whole, self._whole = self._whole, b""
-        await super().write_eof(whole)
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Send it."""
+        await send(request, self._answer, close=True)
+        return None
 
 
 _OWN_FAULT = Refusal(500, "gateway.fault", "the gateway made a mistake; its log says which")

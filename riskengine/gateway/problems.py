@@ -12,14 +12,24 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, not a failure of ours
     """The request ends here, with this answer."""
 
     def __init__(
-        self, status: int, reason: str, detail: str, *, retry_after_s: float | None = None
+        self,
+        status: int,
+        reason: str,
+        detail: str,
+        *,
+        retry_after_s: float | None = None,
+        cause: str = "",
     ) -> None:
-        """`reason` is a stable code for the access log, `detail` a sentence for the client."""
+        """`reason` is a stable code for the access log, `detail` a sentence for the client.
+
+        `cause` is for operators alone: it names what is behind the gateway.
+        """
         super().__init__(detail)
         self.status = status
         self.reason = reason
         self.detail = detail
         self.retry_after_s = retry_after_s
+        self.cause = cause
 
     def answer(self) -> HttpAnswer:
         """The complete answer."""

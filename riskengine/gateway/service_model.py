@@ -4,7 +4,14 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from riskengine.gateway.fields import EndpointAddress, FilePath, UrlPath
+from riskengine.gateway.fields import (
+    HTTPS,
+    EndpointAddress,
+    FilePath,
+    HostName,
+    ServiceAddress,
+    UrlPath,
+)
 from riskengine.ruleset.fields import Duration, Entry, Identifier
 
 
@@ -18,7 +25,38 @@ class EndpointEntry(Entry):
     priority: int = Field(default=0, ge=0)
     """0 is primary; 1, 2 ... are backups."""
     zone: str = ""
-    """Where it runs, for people."""
+    """Where it runs; a gateway that has a `zone` itself prefers its own."""
+
+
+class ServiceEndpointEntry(EndpointEntry):
+    """One instance of a service that is called over HTTP."""
+
+    address: ServiceAddress
+    """HOST:PORT, [IPV6]:PORT, unix:/PATH, or https://HOST:PORT to call it over TLS."""
+
+    @property
+    def over_tls(self) -> bool:
+        """Whether the address asks for TLS."""
+        return self.address.startswith(HTTPS)
+
+
+class TlsEntry(Entry):
+    """The service is called over TLS; its certificate is always checked."""
+
+    ca: FilePath | None = None
+    """File (PEM) of the authorities that are believed; the system's without it."""
+    server_name: HostName | None = None
+    """Name that its certificate must be for; the endpoint's host without it."""
+    certificate: FilePath | None = None
+    """File (PEM) of the certificate that is shown to a service that asks for one."""
+    key: FilePath | None = None
+    """File (PEM) of its key; without it the key stands in the certificate's file."""
+
+    @model_validator(mode="after")
+    def _key_of_something(self) -> Self:
+        if self.key is not None and self.certificate is None:
+            raise ValueError("needs certificate, whose key it names")
+        return self
 
 
 class PoolEntry(Entry):
@@ -109,12 +147,14 @@ class ServiceEntry(Entry):
 
     id: Identifier
     """Name in routes, logs and health."""
-    endpoints: tuple[EndpointEntry, ...] = ()
+    endpoints: tuple[ServiceEndpointEntry, ...] = ()
     """Its instances."""
     endpoints_file: FilePath | None = None
     """A file that lists them, read again when it changes."""
     dns: EndpointAddress | None = None
     """HOST:PORT whose addresses are its instances, asked again every 30 s."""
+    tls: TlsEntry | None = None
+    """Call it over TLS, whatever its addresses say."""
     balancer: Literal["power_of_two", "round_robin", "least_loaded", "client_hash"] = "power_of_two"
     """How an endpoint is chosen; client_hash keeps a client's address on one endpoint."""
     answer: Duration = 15.0
@@ -138,3 +178,15 @@ class ServiceEntry(Entry):
         if sum(source is not None for source in named) != 1:
             raise ValueError("needs exactly one of endpoints, endpoints_file and dns")
         return self
+
+    @model_validator(mode="after")
+    def _one_protocol(self) -> Self:
+        asked = {endpoint.over_tls for endpoint in self.endpoints}
+        if len(asked) > 1 and self.tls is None:
+            raise ValueError("needs https:// at all of its endpoints, or at none")
+        return self
+
+    @property
+    def over_tls(self) -> bool:
+        """Whether it is called over TLS."""
+        return self.tls is not None or any(endpoint.over_tls for endpoint in self.endpoints)

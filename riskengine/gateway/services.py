@@ -7,7 +7,8 @@ from pathlib import Path
 from riskengine.clock import Clock
 from riskengine.downstream.balancer import Balancer
 from riskengine.downstream.breaker import Breaker, BreakerRules
-from riskengine.downstream.client import Client, ClientParts
+from riskengine.downstream.client import Client
+from riskengine.downstream.client_parts import ClientParts
 from riskengine.downstream.discovery import Discovery, StaticEndpoints, Update
 from riskengine.downstream.dns_endpoints import DnsEndpoints
 from riskengine.downstream.ejection import Ejection, EjectionRules
@@ -29,37 +30,53 @@ from riskengine.downstream.round_robin import WeightedRoundRobin
 from riskengine.downstream.runner import Persistent
 from riskengine.downstream.service_breaker import ServiceBreaker
 from riskengine.downstream.slow_start import SlowStart
-from riskengine.gateway.service_model import EndpointEntry, HealthEntry, ServiceEntry
+from riskengine.downstream.tls import client_tls
+from riskengine.gateway.fields import HTTPS
+from riskengine.gateway.library_settings import settings_of
+from riskengine.gateway.service_model import EndpointEntry, HealthEntry, ServiceEntry, TlsEntry
 
 
 class Service:
     """One service, ready to be called once it was started."""
 
-    def __init__(self, entry: ServiceEntry, *, clock: Clock, rng: random.Random) -> None:
+    def __init__(
+        self,
+        entry: ServiceEntry,
+        directory: Path,
+        *,
+        zone: str = "",
+        clock: Clock,
+        rng: random.Random,
+    ) -> None:
+        """Relative paths begin at `directory`. TlsError where certificates cannot be used."""
         self.entry = entry
+        self._directory = directory
         self._rng = rng
-        self._health = _health_of(entry.health, rng)
-        self.breaker = Breaker(clock, rng, _breaker_rules(entry), name=entry.id)
-        retries = Retries(
-            clock,
-            rng,
-            RetryBudget(share=entry.retries.budget, reserve=float(entry.retries.reserve)),
-            RetryRules(attempts_max=entry.retries.attempts_max),
+        connector = _connector(entry, directory)
+        self._health = _health_of(entry.health, connector, rng)
+        longest_s = max(BreakerRules().open_max_s, entry.breaker.open)
+        breaking = settings_of(BreakerRules, entry.breaker, open_max_s=longest_s)
+        self.breaker = Breaker(clock, rng, breaking, name=entry.id)
+        self.budget = RetryBudget(share=entry.retries.budget, reserve=float(entry.retries.reserve))
+        retries = Retries(clock, rng, self.budget, settings_of(RetryRules, entry.retries))
+        self.ejection = Ejection(
+            clock, lambda: len(self.client.endpoints), settings_of(EjectionRules, entry.ejection)
         )
-        ejection = Ejection(clock, lambda: len(self.client.endpoints), _ejection_rules(entry))
-        watches: list[Watch] = [ejection, *([self._health] if self._health else [])]
+        watches: list[Watch] = [self.ejection, *([self._health] if self._health else [])]
         parts = ClientParts(
-            limits=_limits(entry),
+            limits=settings_of(PoolLimits, entry.pool),
             judge=judge_http(clock),
             balancer=_Balancing(entry.balancer, rng),
+            zone=zone,
             watches=watches,
             runner=ServiceBreaker(clock, self.breaker, Persistent(retries)),
         )
-        self.client: Client[Http1Connection] = Client(Http1Connector(), parts, clock=clock, rng=rng)
+        self.client: Client[Http1Connection] = Client(connector, parts, clock=clock, rng=rng)
 
-    async def start(self, directory: Path) -> None:
-        """Find the endpoints; relative paths begin at `directory`."""
-        await self.client.follow(_Told(_source(self.entry, directory, self._rng), self._health))
+    async def start(self) -> None:
+        """Find the endpoints."""
+        source = _source(self.entry, self._directory, self._rng)
+        await self.client.follow(_Told(source, self._health))
 
     def states(self) -> dict[str, str]:
         """Each endpoint's address, and whether calls go there."""
@@ -113,7 +130,18 @@ class _Balancing:
 
 def endpoints_of(entries: Sequence[EndpointEntry]) -> list[Endpoint]:
     """Endpoints as configured."""
-    return [Endpoint(e.address, e.weight, e.priority, e.zone) for e in entries]
+    return [Endpoint(e.address.removeprefix(HTTPS), e.weight, e.priority, e.zone) for e in entries]
+
+
+def _connector(entry: ServiceEntry, directory: Path) -> Http1Connector:
+    if not entry.over_tls:
+        return Http1Connector()
+    tls = entry.tls or TlsEntry()
+    files = {
+        name: None if path is None else directory / path
+        for name, path in (("ca", tls.ca), ("certificate", tls.certificate), ("key", tls.key))
+    }
+    return Http1Connector(tls=client_tls(**files), server_name=tls.server_name)
 
 
 def _source(entry: ServiceEntry, directory: Path, rng: random.Random) -> Discovery:
@@ -125,49 +153,9 @@ def _source(entry: ServiceEntry, directory: Path, rng: random.Random) -> Discove
     return StaticEndpoints(endpoints_of(entry.endpoints))
 
 
-def _health_of(entry: HealthEntry | None, rng: random.Random) -> ActiveHealth | None:
+def _health_of(
+    entry: HealthEntry | None, connector: Http1Connector, rng: random.Random
+) -> ActiveHealth | None:
     if entry is None:
         return None
-    rules = HealthRules(
-        every_s=entry.every,
-        timeout_s=entry.timeout,
-        well_after=entry.well_after,
-        ill_after=entry.ill_after,
-    )
-    return ActiveHealth(http_check(entry.path), rng, rules)
-
-
-def _limits(entry: ServiceEntry) -> PoolLimits:
-    pool = entry.pool
-    return PoolLimits(
-        connections_min=pool.connections_min,
-        connections_max=pool.connections_max,
-        idle_max=pool.idle_max,
-        idle_s=pool.idle,
-        waiting_max=pool.waiting_max,
-        connect_s=pool.connect,
-    )
-
-
-def _ejection_rules(entry: ServiceEntry) -> EjectionRules:
-    rules = entry.ejection
-    return EjectionRules(
-        failures_in_a_row=rules.failures_in_a_row,
-        base_s=rules.base,
-        longest_s=rules.longest,
-        share_max=rules.share_max,
-    )
-
-
-def _breaker_rules(entry: ServiceEntry) -> BreakerRules:
-    rules = entry.breaker
-    return BreakerRules(
-        window_s=rules.window,
-        calls_min=rules.calls_min,
-        failure_share=rules.failure_share,
-        slow_after_s=rules.slow_after,
-        slow_share=rules.slow_share,
-        open_s=rules.open,
-        open_max_s=max(60.0, rules.open),
-        probes=rules.probes,
-    )
+    return ActiveHealth(http_check(entry.path, connector), rng, settings_of(HealthRules, entry))

@@ -4,44 +4,41 @@ Source: RFC 9110 §7.8, RFC 6455 §4.
 """
 
 import asyncio
+from collections.abc import Mapping
 
 from aiohttp import web
 from aiohttp.base_protocol import BaseProtocol
 from aiohttp.http_writer import StreamWriter
 
 from riskengine.gateway.answers import Answer
-from riskengine.gateway.hop_headers import Headers
-from riskengine.gateway.problems import Refusal
-from riskengine.gateway.responses import PlainResponse
+from riskengine.gateway.responses import Answering, Sent
 from riskengine.tasks import spawn
 
 _HELD_MAX = 262_144
 """Bytes that may wait for the other side before this one is read no more."""
 
 
-def wanted_upgrade(headers: tuple[tuple[str, str], ...], method: str) -> str:
-    """`websocket` where the client asks for it; asking for another protocol is passed over."""
-    values = dict(headers)
-    listed = ",".join([value for name, value in headers if name == "connection"])
-    words = [word.strip().lower() for word in listed.split(",")]
+def wanted_upgrade(values: Mapping[str, str], connection: str, method: str) -> str:
+    """`websocket` where the client asks for it; asking for another protocol is passed over.
+
+    `values` are the request's headers, `connection` all that Connection says.
+    """
     asked = values.get("upgrade", "").strip().lower()
-    return asked if method == "GET" and "upgrade" in words and asked == "websocket" else ""
+    if method != "GET" or asked != "websocket":
+        return ""
+    words = [word.strip().lower() for word in connection.split(",")]
+    return asked if "upgrade" in words else ""
 
 
-async def tunnel(
-    request: web.BaseRequest, answer: Answer, headers: Headers
-) -> tuple[PlainResponse, int]:
+async def tunnel(request: web.BaseRequest, answer: Answer) -> tuple[Sent, int]:
     """Pass bytes until one side has ended; the response, and the bytes the client was sent."""
-    connection = answer.response.connection
-    if connection is None or connection.protocol is None:
-        raise Refusal(502, "service.failed", "the service left while it changed protocols")
-    switch = [("connection", "upgrade"), ("upgrade", "websocket")]
-    response = PlainResponse(101, [*headers, *switch], answer.reason)
-    await response.prepare(request)
-    response.force_close()
-    down = _Pump(connection.protocol, request.protocol)
-    up = _Pump(request.protocol, connection.protocol)
-    connection.protocol.set_parser(down, down)
+    service = answer.response.protocol
+    headers = [*answer.passed_on, (b"connection", b"upgrade"), (b"upgrade", b"websocket")]
+    answering = Answering(request, 101, headers, answer.reason, close=True)
+    await answering.begin()
+    down = _Pump(service, request.protocol)
+    up = _Pump(request.protocol, service)
+    service.set_parser(down, down)
     request.protocol.set_parser(up)  # type: ignore[arg-type]  # it feeds whatever it is given
     running = [spawn(down.run(), name="to client"), spawn(up.run(), name="to service")]
     try:
@@ -50,7 +47,7 @@ async def tunnel(
         for task in running:
             task.cancel()
         answer.response.close()
-    return response, down.passed
+    return answering.sent, down.passed
 
 
 class _Pump:

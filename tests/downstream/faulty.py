@@ -11,7 +11,8 @@ from aiohttp import web
 from riskengine.clock import ManualClock, SystemClock
 from riskengine.downstream.breaker import Breaker
 from riskengine.downstream.call import Attempt, Call
-from riskengine.downstream.client import Client, ClientParts
+from riskengine.downstream.client import Client
+from riskengine.downstream.client_parts import ClientParts
 from riskengine.downstream.concurrency import FixedLimit
 from riskengine.downstream.concurrency_guard import ConcurrencyGuard
 from riskengine.downstream.ejection import Ejection

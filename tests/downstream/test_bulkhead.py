@@ -108,11 +108,36 @@ def test_it_says_how_long_the_first_in_the_queue_has_waited() -> None:
     async def work() -> None:
         walls = bulkhead(places=1)
         calls = [asyncio.ensure_future(use(walls, 4.0)) for _ in range(3)]
-        await asyncio.sleep(2.0)
-        assert walls.queue_time_s() == 2.0
+        await asyncio.sleep(3.0)
+        assert walls.queue_time_s() == 3.0
         assert walls.queue_time_s(Priority.VITAL) == 0.0, "no vital call waits"
         assert walls.busy_share == 1.0
         assert repr(walls) == "<Bulkhead service: 1 of 1 inside, 2 waiting, 0 rejected>"
+        await asyncio.gather(*calls)
+        assert walls.queue_time_s() == 0.0
+
+    run_virtually(work)
+
+
+def test_a_queue_that_empties_now_and_then_does_not_stand() -> None:
+    async def work() -> None:
+        walls = bulkhead(places=1)
+        for _ in range(20):  # three at once, long enough apart for all of them
+            calls = [asyncio.ensure_future(use(walls, 0.3)) for _ in range(3)]
+            await asyncio.sleep(0.85)
+            assert walls.waiting == 0
+            assert walls.queue_time_s() == 0.0, "though the third waited 0.6 s"
+            await asyncio.gather(*calls)
+
+    run_virtually(work)
+
+
+def test_a_queue_that_never_empties_stands() -> None:
+    async def work() -> None:
+        walls = bulkhead(places=1)
+        calls = [asyncio.ensure_future(use(walls, 0.3)) for _ in range(20)]
+        await asyncio.sleep(4.0)
+        assert walls.queue_time_s() >= 2.0
         await asyncio.gather(*calls)
         assert walls.queue_time_s() == 0.0
 

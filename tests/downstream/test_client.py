@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from riskengine.downstream.call import Call, CallResult, Fate, Judgement, Progress
-from riskengine.downstream.client import Client, ClientParts
+from riskengine.downstream.client import Client
+from riskengine.downstream.client_parts import ClientParts
 from riskengine.downstream.dns_endpoints import DnsEndpoints
 from riskengine.downstream.endpoint import Endpoint
 from riskengine.downstream.errors import (

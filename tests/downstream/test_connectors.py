@@ -10,7 +10,8 @@ import pytest
 
 from riskengine.clock import ManualClock, SystemClock
 from riskengine.downstream.call import Fate, Judgement, Progress
-from riskengine.downstream.client import Client, ClientParts
+from riskengine.downstream.client import Client
+from riskengine.downstream.client_parts import ClientParts
 from riskengine.downstream.endpoint import Endpoint
 from riskengine.downstream.errors import ConnectError
 from riskengine.downstream.grpc_channel import GrpcConnection, GrpcConnector

@@ -11,7 +11,8 @@ import pytest
 from riskengine.clock import ManualClock
 from riskengine.downstream.breaker import Breaker, State
 from riskengine.downstream.bulkhead import Bulkhead
-from riskengine.downstream.client import Client, ClientParts
+from riskengine.downstream.client import Client
+from riskengine.downstream.client_parts import ClientParts
 from riskengine.downstream.concurrency import FixedLimit
 from riskengine.downstream.ejection import Ejection
 from riskengine.downstream.endpoint import Endpoint

@@ -7,7 +7,8 @@ import pytest
 
 from riskengine.clock import ManualClock, SystemClock
 from riskengine.downstream.call import Fate, Judgement, Progress
-from riskengine.downstream.client import Client, ClientParts
+from riskengine.downstream.client import Client
+from riskengine.downstream.client_parts import ClientParts
 from riskengine.downstream.endpoint import Endpoint
 from riskengine.downstream.errors import ConnectError, LostError, NotProcessedError
 from riskengine.downstream.http2 import Http2Connection, Http2Connector

@@ -56,6 +56,37 @@ def test_only_healthy_primaries_are_used_while_backups_help() -> None:
     assert {chosen.pick(b"", up.__contains__) for _ in range(2_000)} == up
 
 
+NEAR = [Endpoint(f"10.0.0.{n}:80", zone="a") for n in range(1, 11)]
+FAR = [Endpoint(f"10.0.1.{n}:80", zone="b") for n in range(1, 11)]
+
+
+@pytest.mark.parametrize(
+    ("near_up", "expected"), [(10, 1.0), (8, 1.0), (7, 0.98), (5, 0.7), (1, 0.14), (0, 0.0)]
+)
+def test_own_zone_is_preferred_and_spills_over_what_it_cannot_carry(
+    near_up: int, expected: float
+) -> None:
+    chosen = Priorities(RoundRobin, random.Random(5), zone="a")
+    chosen.update([*NEAR, *FAR])
+    up = {*NEAR[:near_up], *FAR}
+    seen = Counter(chosen.pick(b"", up.__contains__) in NEAR for _ in range(10_000))
+    assert seen[True] == pytest.approx(10_000 * expected, abs=200)
+    assert chosen.shares(up.__contains__) == {0: pytest.approx(1.0)}
+
+
+def test_backup_of_the_own_zone_comes_after_primaries_of_another() -> None:
+    backup = Endpoint("10.2.0.1:80", priority=1, zone="a")
+    chosen = Priorities(RoundRobin, random.Random(5), zone="a")
+    chosen.update([backup, *FAR])
+    assert {chosen.pick(b"", lambda _: True) for _ in range(100)} == set(FAR)
+    assert chosen.pick(b"", {backup}.__contains__) == backup
+
+
+def test_without_a_zone_of_ones_own_zones_make_no_difference() -> None:
+    chosen = priorities(NEAR, FAR)
+    assert {chosen.pick(b"", lambda _: True) for _ in range(100)} == {*NEAR, *FAR}
+
+
 def test_below_half_with_nobody_to_help_all_are_used() -> None:
     chosen = priorities(PRIMARY)
     four, five = set(PRIMARY[:4]), set(PRIMARY[:5])

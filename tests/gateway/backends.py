@@ -1,8 +1,10 @@
 """Real services to stand behind the gateway under test."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from aiohttp import WSMsgType, web
@@ -29,12 +31,18 @@ class Backend:
         """What the last WebSocket's client gave as its reason."""
         self.runner: web.AppRunner | None = None
 
-    async def start(self, port: int = 0) -> None:
+    async def start(
+        self, port: int = 0, *, tls: ssl.SSLContext | None = None, unix: Path | None = None
+    ) -> None:
         app = web.Application(client_max_size=1 << 30)
         app.router.add_route("*", "/{path:.*}", self._answer)
         self.runner = web.AppRunner(app, shutdown_timeout=0, handler_cancellation=True)
         await self.runner.setup()
-        await web.TCPSite(self.runner, "127.0.0.1", port).start()
+        if unix is not None:
+            await web.UnixSite(self.runner, str(unix)).start()
+            self.address = f"unix:{unix}"
+            return
+        await web.TCPSite(self.runner, "127.0.0.1", port, ssl_context=tls).start()
         self.address = f"127.0.0.1:{self.runner.addresses[0][1]}"
 
     async def stop(self) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from tests.gateway.backends import Backend
 from tests.gateway.running import config_for, write_rules
 
-_COMMAND = (sys.executable, "-m", "riskengine.cli.main", "gateway", "--config")
+COMMAND = (sys.executable, "-m", "riskengine.cli.main", "gateway", "--config")
 
 
 class GatewayProcess:
@@ -26,6 +26,11 @@ class GatewayProcess:
     def stop(self) -> None:
         """Ask it to drain."""
         self._process.send_signal(signal.SIGTERM)
+
+    async def line(self) -> bytes:
+        """The next line of its standard output."""
+        assert self._process.stdout is not None
+        return await asyncio.wait_for(self._process.stdout.readline(), 30)
 
     async def ended(self) -> int:
         """Its exit code."""
@@ -41,14 +46,25 @@ async def gateway_process(
     path = directory / "gateway.yaml"
     path.write_text(json.dumps(config_for(*backends, **changed)))
     process = await asyncio.create_subprocess_exec(
-        *_COMMAND, str(path), stdout=asyncio.subprocess.PIPE
+        *COMMAND, str(path), stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     try:
         line = (await asyncio.wait_for(process.stdout.readline(), 30)).decode()
         assert line.startswith("riskengine gateway serves HTTP on "), line
-        yield GatewayProcess(process, line.split()[-1])
+        yield GatewayProcess(process, line.split()[5])
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def accepts(address: str) -> bool:
+    """Whether somebody listens there."""
+    host, _, port = address.rpartition(":")
+    try:
+        _, writer = await asyncio.open_connection(host, int(port))
+    except OSError:
+        return False
+    writer.close()
+    return True

@@ -93,10 +93,10 @@ async def gateway(directory: Path, *backends: Backend, **changed: Any) -> AsyncI
     path.write_text(json.dumps(config_for(*backends, **changed)))  # JSON is YAML
     config = load_config(path)
     async with (
-        serving(config, directory, clock=SystemClock()) as address,
+        serving(config, directory, clock=SystemClock()) as served,
         aiohttp.ClientSession(auto_decompress=False) as session,
     ):
-        yield Running(session, address, directory, backends)
+        yield Running(session, served.address, directory, backends)
 
 
 async def raw(port: int, sent: bytes) -> bytes:

@@ -62,7 +62,7 @@ MISTAKES = {
     "address without port": (
         "address: 127.0.0.1:9001",
         "address: 127.0.0.1",
-        '7: address must be HOST:PORT, [IPV6]:PORT or unix:/PATH, got "127.0.0.1"',
+        "7: address must be HOST:PORT, [IPV6]:PORT, unix:/PATH or https://HOST:PORT, got",
     ),
     "weight of nothing": (
         "address: 127.0.0.1:9001",

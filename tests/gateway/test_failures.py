@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.downstream.servers import scripted
 from tests.gateway.backends import Backend, two_backends
 from tests.gateway.running import gateway
 
@@ -141,6 +142,18 @@ async def test_full_pool_is_503(tmp_path: Path) -> None:
         statuses = sorted([(await answer).status for answer in slow])
     assert statuses.count(200) in (1, 2)
     assert set(statuses) == {200, 503}
+
+
+async def test_answer_that_would_bring_header_lines_of_its_own_is_502(tmp_path: Path) -> None:
+    broken = b"HTTP/1.1 200 OK\r\nx-a: 1\rx-evil: 1\r\ncontent-length: 0\r\n\r\n"
+    async with scripted(broken) as (endpoint, _):
+        backend = Backend("broken")
+        backend.address = endpoint.address
+        async with (
+            gateway(tmp_path, backend, service=NO_RETRIES) as running,
+            running.session.get(running.url) as answer,
+        ):
+            assert (answer.status, answer.headers.get("x-evil")) == (502, None)
 
 
 @pytest.mark.parametrize(("on_failure", "status"), [("allow", 200), ("deny", 503)])

@@ -13,7 +13,7 @@ import pytest
 from tests.edge.real_service import real_service
 from tests.edge.service_process import free_port
 from tests.gateway.backends import Backend, two_backends
-from tests.gateway.gateway_process import gateway_process
+from tests.gateway.gateway_process import accepts, gateway_process
 from tests.gateway.running import gateway, write_rules
 
 
@@ -27,7 +27,7 @@ async def test_requests_under_way_end_before_the_process_does(tmp_path: Path) ->
         await one.arrived.wait()
         running.stop()
         async with asyncio.timeout(20):
-            while await _accepts(running.address):  # noqa: ASYNC110 - another process sets no events
+            while await accepts(running.address):  # noqa: ASYNC110 - another process sets no events
                 await asyncio.sleep(0.01)
         one.gate.set()
         assert await (await under_way).text() == "at last"
@@ -173,13 +173,3 @@ async def test_browser_sees_the_shop(tmp_path: Path) -> None:
     heads = [head for backend in (one, two) for head in backend.heads]
     [agent] = [dict(h["headers"])["user-agent"] for h in heads if h["target"] == "/page"]
     assert "HeadlessChrome" in agent
-
-
-async def _accepts(address: str) -> bool:
-    host, _, port = address.rpartition(":")
-    try:
-        _, writer = await asyncio.open_connection(host, int(port))
-    except OSError:
-        return False
-    writer.close()
-    return True
