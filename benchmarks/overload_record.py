@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from riskengine.downstream.features import Priority
 
+_LATE_MS = 500
 _SETTLED_S = 1.0
 """Figures are of the time under load, but for its first second."""
 
@@ -73,5 +74,6 @@ def missed(figures: dict[str, float | int | bool]) -> list[str]:
         "vital calls served above 99 %": figures["vital_success"] > 0.99,
         "p99 of what was served within the deadline": 0 <= figures["served_p99_ms"] <= 1_000,
         "no flapping: one level up and down": figures["level_changes"] <= 2,
+        "a sender on time: the machine is too busy to tell": figures["late_ms"] <= _LATE_MS,
     }
     return [f"{figures['times']} x: {promise}" for promise, kept in promises.items() if not kept]
