@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 UNPACKED_MAX = 256 * 1024
-"""Bytes that a body may unpack to: as many as a gateway may send of a body that is not packed."""
+"""Bytes that a body may unpack to: as many as a call over gRPC may bring of a plain one."""
 
 Fault = Literal["", "malformed", "too_long", "encoding"]
 """Why a body is not there unpacked, or not all of it."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import IO, NamedTuple
 
 from riskengine.errors import InputError
-from riskengine.ruleset.list_files import LIST_BYTES_MAX
+from riskengine.ruleset.files_below import BYTES_MAX
 
 _TIMEOUT_S = 30.0
 _AGENT = "riskengine (list update)"
@@ -29,7 +29,7 @@ def fetch(url: str, headers: Mapping[str, str]) -> Fetched:
     opener = urllib.request.build_opener(_HttpOnly)
     try:
         with opener.open(request, timeout=_TIMEOUT_S) as response:
-            content = response.read(LIST_BYTES_MAX + 1)
+            content = response.read(BYTES_MAX + 1)
             kept = response.headers
     except urllib.error.HTTPError as error:
         if error.code == http.HTTPStatus.NOT_MODIFIED:
@@ -37,8 +37,8 @@ def fetch(url: str, headers: Mapping[str, str]) -> Fetched:
         raise InputError(f"{url}: HTTP {error.code} {error.reason}") from None
     except (OSError, http.client.HTTPException) as error:
         raise InputError(f"{url}: {getattr(error, 'reason', None) or error}") from None
-    if len(content) > LIST_BYTES_MAX:
-        raise InputError(f"{url}: more than {LIST_BYTES_MAX} bytes")
+    if len(content) > BYTES_MAX:
+        raise InputError(f"{url}: more than {BYTES_MAX} bytes")
     return Fetched(content, False, kept.get("ETag", ""), kept.get("Last-Modified", ""))
 
 

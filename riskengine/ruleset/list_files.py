@@ -2,22 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 from pydantic import ValidationError
 
 from riskengine.ruleset.addresses import AddressesFile, AddressSource
 from riskengine.ruleset.fetch_record import fetched_at
-from riskengine.ruleset.fields import show
+from riskengine.ruleset.files_below import FilesBelow
 from riskengine.ruleset.list_cache import ListCache
-from riskengine.ruleset.list_formats import ListContent
 from riskengine.ruleset.network_set import NetworkSet
-from riskengine.ruleset.yaml_source import Document, Mistake
-
-LIST_BYTES_MAX = 64 * 1024 * 1024
-MISTAKES_MAX = 20
-"""Most lines of one list that are reported: a list of another kind is wrong in every line."""
+from riskengine.ruleset.yaml_source import Document
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +34,15 @@ class LoadedList:
 
 
 class ListFiles:
-    """The list files of one rules directory. Holds what was read, and what is wrong with it."""
+    """The list files of one rules directory, and what they say."""
 
     def __init__(self, directory: Path, cache: ListCache) -> None:
-        self._directory = directory
         self._cache = cache
-        self.contents: dict[str, bytes] = {}
-        """Bytes of each list, by its path below the directory."""
+        self.sources = FilesBelow(directory, "files", "lists")
         self.files: dict[str, NetworkSet] = {}
         """Networks of the lists that rules name by path."""
         self.lists: dict[str, LoadedList] = {}
         """Published lists by id."""
-        self.mistakes: list[Mistake] = []
 
     def read(self, addresses: Document) -> None:
         """Read every list that the file names; whatever is wrong is noted there or here."""
@@ -72,60 +63,34 @@ class ListFiles:
         """Read a plain list unless it has been; what is wrong with naming it, else nothing."""
         if name in self.files:
             return ""
-        if problem := self._load(name):
+        if problem := self.sources.load(name):
             return problem
-        content = self._cache.read(self.contents[name], "plain")
+        content = self._cache.read(self.sources.contents[name], "plain")
         self.files[name] = content.networks
-        self._blame_lines(name, content)
+        self.sources.blame_lines(name, content.mistakes)
         return ""
 
     def _read_source(self, source: AddressSource) -> str:
         name = source.file
-        if problem := self._load(name):
+        if problem := self.sources.load(name):
             return problem
-        raw = self.contents[name]
+        raw = self.sources.contents[name]
         content = self._cache.read(raw, source.format, source.min_level)
         counted = source.unreadable == "count"
         if not counted:
-            self._blame_lines(name, content)
+            self.sources.blame_lines(name, content.mistakes)
         elif content.mistakes and not len(content.networks):
-            self._blame_lines(name, content)  # a list of another kind, not one with odd lines
+            self.sources.blame_lines(
+                name, content.mistakes
+            )  # a list of another kind, not one with odd lines
         self.lists[source.id] = LoadedList(
             source,
             content.networks,
-            fetched_at(self._directory / name, raw),
+            fetched_at(self.sources.path(name), raw),
             content.published_at,
             len(content.mistakes) if counted else 0,
         )
         return ""
-
-    def _load(self, name: str) -> str:
-        """Have the bytes of a list; what is wrong with naming it, else nothing."""
-        if name in self.contents:
-            return ""
-        path = self._directory / name
-        try:
-            if not path.resolve().is_relative_to(self._directory.resolve()):
-                return f"files must name lists below the rules directory, got {show(name)}"
-            if not path.is_file():
-                return f"files must name lists that exist; {path} does not"
-            content = path.read_bytes()
-        except OSError as error:
-            return f"files must name lists that can be read; {show(name)}: {error.strerror}"
-        except ValueError:  # a NUL or half a character
-            return f"files must name lists by plain paths, got {show(name)}"
-        if len(content) > LIST_BYTES_MAX:
-            return f"{path} must be at most {LIST_BYTES_MAX} bytes long, is {len(content)}"
-        self.contents[name] = content
-        return ""
-
-    def _blame_lines(self, name: str, content: ListContent) -> None:
-        path, wrong = self._directory / name, content.mistakes
-        for line, text in islice(wrong, MISTAKES_MAX):
-            self.mistakes.append(Mistake(path, line, text))
-        if len(wrong) > MISTAKES_MAX:
-            line, more = wrong[MISTAKES_MAX][0], len(wrong) - MISTAKES_MAX
-            self.mistakes.append(Mistake(path, line, f"and {more} more unreadable lines from here"))
 
 
 def _source(entry: object) -> AddressSource | None:

@@ -113,8 +113,8 @@ class _Load:
             routes=RouteTable(parameters.routes),
             revision=_revision(
                 self._contents
-                | self._lists.contents
-                | self._overrides.contents
+                | self._lists.sources.contents
+                | self._overrides.sources.contents
                 | {one.rule.file: one.fingerprint.encode() for one in databases}
                 | sources.contents
             ),
@@ -155,7 +155,9 @@ class _Load:
                 self._documents["addresses.yaml"].blame(place, f"file {error}")
 
     def _raise_mistakes(self) -> None:
-        mistakes = [*self._mistakes, *self._lists.mistakes, *self._overrides.mistakes]
+        mistakes = [*self._mistakes]
+        for sources in (self._lists.sources, self._overrides.sources):
+            mistakes += sources.mistakes
         for document in self._documents.values():
             mistakes += document.mistakes
         if mistakes:

@@ -127,27 +127,39 @@ class _Narrow:
 class _Wide:
     """Ranges of 128-bit addresses as two halves; the lower one seldom has to be looked at.
 
-    They crowd under few first bits, so a search begins in a sample that stays in the cache.
+    As above, the first bits say where to search; those of what lies between the first and the last
+    listed network, because all there is lies in an eighth of the address space.
     """
 
     def __init__(self, begins: list[int], inner: "array[int]") -> None:
         self._inner = inner
         self._upper = array("Q", [begin >> 64 for begin in begins])
         self._lower = array("Q", [begin & _HALF for begin in begins])
-        self._sample = self._upper[::_SAMPLED]
+        self._base = self._upper[min(1, len(begins) - 1)]
+        span = self._upper[-1] - self._base
+        bits = min(20, max(1, len(begins).bit_length() - 2))
+        self._shift = max(0, span.bit_length() - bits)
+        self._parts = (span >> self._shift) + 1
+        listed = np.array(self._upper[1:], dtype=np.uint64) - np.uint64(self._base)
+        part = listed >> np.uint64(self._shift)
+        starts = np.searchsorted(part, np.arange(self._parts + 1, dtype=np.uint64))
+        self._first = _array("I", starts + 1)  # the range that begins at :: stands before them
 
     def find(self, packed: bytes) -> int:
         upper = int.from_bytes(packed[:8])
-        block = bisect_right(self._sample, upper) * _SAMPLED
-        end = min(block, len(self._upper))
-        after = bisect_right(self._upper, upper, block - _SAMPLED, end)
+        part = (upper - self._base) >> self._shift
+        if part < 0:
+            return self._inner[0]
+        if part >= self._parts:
+            return self._inner[-1]
+        first = self._first[part]
+        after = bisect_right(self._upper, upper, first, self._first[part + 1])
         if self._upper[after - 1] != upper:
             return self._inner[after - 1]
-        first = bisect_left(self._upper, upper, 0, after)
+        first = bisect_left(self._upper, upper, first - 1, after)
         return self._inner[bisect_right(self._lower, int.from_bytes(packed[8:]), first, after) - 1]
 
 
-_SAMPLED = 64
 _EMPTY: NDArray[np.uint8] = np.array([], dtype=np.uint8)
 _NO_NOTES: NDArray[np.uint32] = np.array([], dtype=np.uint32)
 

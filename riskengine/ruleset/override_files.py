@@ -7,15 +7,13 @@ costs the same whatever their number is.
 
 import re
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from pathlib import Path
 
 from riskengine.ruleset.fields import show
+from riskengine.ruleset.files_below import FilesBelow
 from riskengine.ruleset.limits import LIMIT_MAX, LimitsFile
-from riskengine.ruleset.yaml_source import Document, Mistake
+from riskengine.ruleset.yaml_source import Document
 
-FILE_BYTES_MAX = 64 * 1024 * 1024
-MISTAKES_MAX = 20
 _LINE = re.compile(r"(\S+)\s+([1-9][0-9]{0,9})", re.ASCII)
 
 Overrides = Mapping[str, int]
@@ -23,14 +21,11 @@ Overrides = Mapping[str, int]
 
 
 class OverrideFiles:
-    """The override files of one rules directory, and what is wrong with them."""
+    """The override files of one rules directory, and what they say."""
 
     def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self.contents: dict[str, bytes] = {}
-        """Bytes of each file, by its path below the directory."""
+        self.sources = FilesBelow(directory, "overrides", "files")
         self.read_files: dict[str, Overrides] = {}
-        self.mistakes: list[Mistake] = []
 
     def read(self, limits: Document) -> None:
         """Read every file that a limit names; whatever is wrong is noted there or here."""
@@ -49,35 +44,23 @@ class OverrideFiles:
     def _read(self, name: str) -> str:
         if name in self.read_files:
             return ""
-        path = self._directory / name
-        try:
-            if not path.resolve().is_relative_to(self._directory.resolve()):
-                return f"overrides must name a file below the rules directory, got {show(name)}"
-            content = path.read_bytes()
-        except OSError as error:
-            return f"overrides must name a file that can be read; {path}: {error.strerror}"
-        except ValueError:  # a NUL or half a character
-            return f"overrides must name a file by a plain path, got {show(name)}"
-        if len(content) > FILE_BYTES_MAX:
-            return f"{path} must be at most {FILE_BYTES_MAX} bytes long, is {len(content)}"
-        self.contents[name] = content
-        self.read_files[name] = self._parse(path, content.decode("utf-8-sig", "replace"))
+        if problem := self.sources.load(name):
+            return problem
+        text = self.sources.contents[name].decode("utf-8-sig", "replace")
+        self.read_files[name] = self._parse(name, text)
         return ""
 
-    def _parse(self, path: Path, text: str) -> Overrides:
+    def _parse(self, name: str, text: str) -> Overrides:
         limits: dict[str, int] = {}
-        wrong: list[Mistake] = []
+        wrong: list[tuple[int, str]] = []
         for line, value, limit in _entries(text):
             if limit is None or limit > LIMIT_MAX:
-                wrong.append(Mistake(path, line, _what_is_right(value)))
+                wrong.append((line, _what_is_right(value)))
             elif value in limits:
-                wrong.append(Mistake(path, line, f"{show(value)} has a limit already; keep one"))
+                wrong.append((line, f"{show(value)} has a limit already; keep one"))
             else:
                 limits[value] = limit
-        self.mistakes += islice(wrong, MISTAKES_MAX)
-        if len(wrong) > MISTAKES_MAX:
-            more = f"and {len(wrong) - MISTAKES_MAX} more unreadable lines from here"
-            self.mistakes.append(Mistake(path, wrong[MISTAKES_MAX].line, more))
+        self.sources.blame_lines(name, wrong)
         return limits
 
 

@@ -10,7 +10,7 @@ from riskengine.ruleset.origin_match import OriginMatch
 from riskengine.ruleset.path_patterns import PathPattern
 
 BUDGET_DEFAULT = 4_000_000
-"""Bytes that one request may have looked at, each look counted: about 20 ms on hostile input."""
+"""Bytes of looks that one request may cost; docs/signatures.md says how long they take."""
 
 Paranoia = Annotated[int, Field(ge=1, le=4)]
 

@@ -4,12 +4,15 @@ r"""PCRE patterns in the words of RE2: what is the same is translated, the rest 
   backtracking engine time. Where they also narrow what matches, the ordinary form matches more;
   no pattern of the CRS does that.
 - `\s` takes the vertical tab and `\h` is space or tab, as in PCRE; `\Z` is `\n?\z`.
-- Look-around, back-references, recursion, conditions and `\G` are not regular: they are refused.
+- A negative look-behind that lists words, at the beginning, is told without one (pcre_behind.py).
+- Other look-around, back-references, recursion, conditions and `\G` are refused: most of them are
+  not regular.
 """
 
 import re
 
 from riskengine.errors import OperatorError
+from riskengine.seclang.pcre_behind import without_look_behind
 
 _TOKEN = re.compile(
     rb"""
@@ -37,6 +40,7 @@ _REFUSED = [
 
 def to_re2(pattern: bytes) -> bytes:
     """`pattern` for RE2; raises OperatorError naming the construct and its place."""
+    pattern = without_look_behind(pattern)
     return b"".join([_translated(token) for token in _TOKEN.finditer(pattern)])
 
 

@@ -61,8 +61,8 @@ def test_of_a_file_of_another_kind_twenty_lines_are_told(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("nowhere.txt", "overrides must name a file that can be read"),
-        ("../../etc/passwd", "overrides must name a file below the rules directory"),
+        ("nowhere.txt", "overrides must name files that exist"),
+        ("../../etc/passwd", "overrides must name files below the rules directory"),
     ],
 )
 def test_a_file_that_is_not_there_is_blamed_where_it_is_named(
