@@ -77,7 +77,7 @@ class ModSecurity:
         return stopped
 
     def fired(self, request: Request) -> set[int]:
-        """Ids of the rules that had something to say."""
+        """Ids of the rules that logged something and let it pass; a denial is not among them."""
         self.judge(request)
         return {int(found[1]) for text in self._messages for found in _RULE.finditer(text)}
 

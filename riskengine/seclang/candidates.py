@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from riskengine.request import make_request
 from riskengine.seclang.conditions import Analysis, Needs
 from riskengine.seclang.evaluation import Evaluation
+from riskengine.seclang.fast_evaluation import FastEvaluation, Knowledge
 from riskengine.seclang.specialize import Program
 from riskengine.seclang.transaction import Transaction
 from riskengine.seclang.transforming import Transforming
@@ -18,8 +19,9 @@ _PATH_LENGTH_MAX = 256
 class Candidates:
     """Chooses the rules to visit, as bits of their places in the program."""
 
-    def __init__(self, program: Program, analysis: Analysis) -> None:
+    def __init__(self, program: Program, analysis: Analysis, knowledge: Knowledge) -> None:
         self._rules = program.rules
+        self._knowledge = knowledge
         self._needs = _grouped(analysis.needs)
         self._waited_for = sum(analysis.needs)
         self._shape = places_of(analysis.shape)
@@ -76,7 +78,8 @@ class Candidates:
         fired = 0
         for place in places:
             tx = dict(self.snapshots[place])
-            alone = Evaluation(transaction, tx, transforming.apply, transforming.steps)
+            alone = FastEvaluation(transaction, tx, transforming.apply, transforming.steps)
+            alone.knowledge = self._knowledge
             if alone.visit(self._rules[place]):
                 fired |= 1 << place
         return fired

@@ -51,13 +51,13 @@ class FastRules:
         self._second = (1 << program.second_phase) - 1
         self._held = held
         self._quiet = analysis.quiet
-        self._candidates = Candidates(program, analysis)
         self._knowledge = Knowledge(
             Watch(analysis.watched_names, analysis.watched_beginnings),
             bits_of(analysis),
             sums_of(program),
             held,
         )
+        self._candidates = Candidates(program, analysis, self._knowledge)
         self._on_change = self._candidates.on_change
         self._snapshots = self._candidates.snapshots
 

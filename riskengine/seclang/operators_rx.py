@@ -20,14 +20,17 @@ def pattern_finder(argument: bytes) -> Callable[[bytes], Match | None]:
     `.` matches a newline and `$` only the very end, as in ModSecurity. pcre.py says what becomes of
     constructs that RE2 lacks.
     """
-    search = compile_pattern(argument).search
+    pattern = compile_pattern(argument)
+    search, has_groups = pattern.search, pattern.groups > 0
 
     def find(value: bytes) -> Match | None:
         found = search(value)
         if found is None:
             return None
-        groups = found.groups()[:_CAPTURES_MAX]
-        return Match(found.group(), (found.group(), *[group or b"" for group in groups]))
+        text = found[0]
+        if not has_groups:
+            return Match(text, (text,))
+        return Match(text, (text, *[group or b"" for group in found.groups()[:_CAPTURES_MAX]]))
 
     return find
 
