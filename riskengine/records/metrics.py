@@ -113,70 +113,79 @@ class _Families(Collector):
         self._metrics = metrics
 
     def collect(self) -> Iterator[Family]:
-        metrics = self._metrics
-        yield _counter(
-            "riskengine_decisions",
-            "Decisions, by verdict, deciding stage and reason.",
-            ("verdict", "stage", "reason"),
-            {(v.word, stage, reason): n for (v, stage, reason), n in _copy(metrics.decisions)},
+        yield from _counters(self._metrics)
+        yield _latency(self._metrics)
+        yield from _told(self._metrics)
+
+
+def _counters(metrics: Metrics) -> Iterator[Family]:
+    """What is counted here."""
+    yield _counter(
+        "riskengine_decisions",
+        "Decisions, by verdict, deciding stage and reason.",
+        ("verdict", "stage", "reason"),
+        {(v.word, stage, reason): n for (v, stage, reason), n in _copy(metrics.decisions)},
+    )
+    yield _counter(
+        "riskengine_rule_hits",
+        "Rules that fired, whether or not they decided.",
+        ("stage", "rule_id", "mode"),
+        {(stage, rule, _MODES[o]): n for (stage, rule, o), n in _copy(metrics.rule_hits)},
+    )
+    yield _counter(
+        "riskengine_limit_near",
+        "Requests within a limit that used 80 % of it or more.",
+        ("rule_id", "mode"),
+        {(rule, _MODES[o]): n for (rule, o), n in _copy(metrics.near_limits)},
+    )
+    yield _counter(
+        "riskengine_degraded_decisions",
+        "Decisions taken without one of the parts.",
+        ("part",),
+        {(part,): n for part, n in _copy(metrics.degraded)},
+    )
+    yield _counter(
+        "riskengine_stage_failures",
+        "Batches that a stage failed on and that were decided without it.",
+        ("stage",),
+        {(stage,): n for stage, n in _copy(metrics.stage_failures)},
+    )
+    yield _counter(
+        "riskengine_ruleset_reloads",
+        "Reloads of rules and model, by what became of them.",
+        ("result",),
+        {(word,): metrics.reloads[ok] for ok, word in ((True, "ok"), (False, "failed"))},
+    )
+    yield _counter(
+        "riskengine_outcomes",
+        "Reported outcomes of allowed requests, by class of status.",
+        ("status_class",),
+        {(f"{status}xx",): n for status, n in _copy(metrics.outcomes)},
+    )
+
+
+def _told(metrics: Metrics) -> Iterator[Family]:
+    """What others tell, where they are there."""
+    if metrics.log_counts is not None:
+        yield from _log_families(metrics.log_counts())
+    if metrics.store_state is not None:
+        yield _breaker(metrics.store_state())
+    if metrics.spared_requests is not None:
+        yield CounterMetricFamily(
+            "riskengine_store_spared_requests",
+            "Requests over their limit that were answered without a round trip.",
+            value=metrics.spared_requests(),
         )
-        yield _counter(
-            "riskengine_rule_hits",
-            "Rules that fired, whether or not they decided.",
-            ("stage", "rule_id", "mode"),
-            {(stage, rule, _MODES[o]): n for (stage, rule, o), n in _copy(metrics.rule_hits)},
+    if metrics.processes is not None:
+        yield GaugeMetricFamily(
+            "riskengine_store_processes",
+            "Processes that share the store, as counted last.",
+            value=metrics.processes(),
         )
-        yield _counter(
-            "riskengine_limit_near",
-            "Requests within a limit that used 80 % of it or more.",
-            ("rule_id", "mode"),
-            {(rule, _MODES[o]): n for (rule, o), n in _copy(metrics.near_limits)},
-        )
-        yield _counter(
-            "riskengine_degraded_decisions",
-            "Decisions taken without one of the parts.",
-            ("part",),
-            {(part,): n for part, n in _copy(metrics.degraded)},
-        )
-        yield _counter(
-            "riskengine_stage_failures",
-            "Batches that a stage failed on and that were decided without it.",
-            ("stage",),
-            {(stage,): n for stage, n in _copy(metrics.stage_failures)},
-        )
-        yield _counter(
-            "riskengine_ruleset_reloads",
-            "Reloads of rules and model, by what became of them.",
-            ("result",),
-            {(word,): metrics.reloads[ok] for ok, word in ((True, "ok"), (False, "failed"))},
-        )
-        yield _counter(
-            "riskengine_outcomes",
-            "Reported outcomes of allowed requests, by class of status.",
-            ("status_class",),
-            {(f"{status}xx",): n for status, n in _copy(metrics.outcomes)},
-        )
-        yield _latency(metrics)
-        if metrics.log_counts is not None:
-            yield from _log_families(metrics.log_counts())
-        if metrics.store_state is not None:
-            yield _breaker(metrics.store_state())
-        if metrics.spared_requests is not None:
-            yield CounterMetricFamily(
-                "riskengine_store_spared_requests",
-                "Requests over their limit that were answered without a round trip.",
-                value=metrics.spared_requests(),
-            )
-        if metrics.processes is not None:
-            yield GaugeMetricFamily(
-                "riskengine_store_processes",
-                "Processes that share the store, as counted last.",
-                value=metrics.processes(),
-            )
-        if metrics.lists is not None:
-            yield from list_families(metrics.lists())
-        if metrics.bans is not None:
-            yield from ban_families(metrics.bans())
+    if metrics.lists is not None:
+        yield from list_families(metrics.lists())
+    if metrics.bans is not None:
+        yield from ban_families(metrics.bans())
 
 
 def _is_refused(decision: Decision, state: LimitState) -> bool:
