@@ -34,6 +34,7 @@ from benchmarks.signature_requests import (
     random_requests,
 )
 from riskengine.clock import cpu_seconds
+from riskengine.collector import collect_rarely
 from riskengine.request import Request, make_request
 from riskengine.seclang.building import build
 from riskengine.seclang.fast import FastRules
@@ -156,6 +157,7 @@ def run(data: Path, crs: Path, rounds: int) -> list[Figures]:
             contest = Contest(crs_files(crs, level, Path(folder)))
             contest.check()
             contest.warm(benign[count:])
+            collect_rarely()  # as serving processes do
             for kind, requests in kinds.items():
                 if requests:
                     figures.append(_measured(contest, level, kind, requests))
