@@ -26,7 +26,7 @@ from riskengine.request import Request
 from riskengine.ruleset.ban_terms import BanTerms, ban_terms
 from riskengine.ruleset.ruleset import Ruleset
 from riskengine.seclang.pattern_cache import PatternCache, default_directory
-from riskengine.stage_list import stages_of
+from riskengine.stage_list import Parts, stages_of
 from riskengine.stages.escalation import Escalations
 from riskengine.store.ban_book import BanBook
 from riskengine.store.ban_feed import BanFeed
@@ -103,20 +103,27 @@ class Engine:
         self._decision_ids = decision_ids or _unique_ids()
         self._reloader = reloader
         self._around_stage = around_stage
-        self._share = share if callable(share) else lambda: share
-        self._local = LocalCounters(self._clock) if local is None else local
-        self._places = Places([self._local, self._counters], self._at_us)
+        local = LocalCounters(self._clock) if local is None else local
+        self._places = Places([local, self._counters], self._at_us)
         self._feed = bans
-        self._book = BanBook() if bans is None else bans.book
-        self._publish = self._book.put_own if bans is None else bans.publish
-        offenders = OffenderBans(self._publish, self._now)
-        self._escalations = Escalations(self._counters, offenders)
+        book = BanBook() if bans is None else bans.book
+        self._publish = book.put_own if bans is None else bans.publish
         self._verifier = verifier
         self._default_budget_s = default_budget_s
         self._max_budget_s = max_budget_s
-        self._patterns = patterns or PatternCache(default_directory())
-        self._profiles = ProfileTable(
-            maximum=ruleset.behavior.profiles.max, idle_s=ruleset.behavior.profiles.idle
+        remembered = ruleset.behavior.profiles
+        self._profiles = ProfileTable(maximum=remembered.max, idle_s=remembered.idle)
+        self._parts = Parts(
+            bans=book,
+            verifier=verifier,
+            patterns=patterns or PatternCache(default_directory()),
+            profiles=self._profiles,
+            counters=self._counters,
+            local=local,
+            escalations=Escalations(self._counters, OffenderBans(self._publish, self._now)),
+            clock=self._clock,
+            believe_received_at=believe_received_at,
+            share=share if callable(share) else lambda: share,
         )
         self._recent = RecentDecisions()
         self._latest_at = 0.0
@@ -214,26 +221,12 @@ class Engine:
 
     def _prepare(self, loaded: Loaded) -> _Active:
         """Compile rules into stages; nothing that serves is touched, so any thread may do it."""
-        rules = loaded.ruleset
-        stages = stages_of(
-            rules,
-            loaded.model,
-            bans=self._book,
-            verifier=self._verifier,
-            patterns=self._patterns,
-            profiles=self._profiles,
-            counters=self._counters,
-            local=self._local,
-            escalations=self._escalations,
-            clock=self._clock,
-            believe_received_at=self._believe_received_at,
-            share=self._share,
-        )
+        stages = stages_of(loaded.ruleset, loaded.model, self._parts)
         funnel = Funnel(
             [self._around_stage(stage) for stage in stages], on_failure=self._note_failure
         )
         version = loaded.model.version if loaded.model else ""
-        return _Active(loaded, funnel, version, ban_terms(rules))
+        return _Active(loaded, funnel, version, ban_terms(loaded.ruleset))
 
     async def _decide(self, work: Work) -> list[Decision]:
         started = self._clock.monotonic()

@@ -1,6 +1,7 @@
 """The stages of the funnel, in their order, made from one ruleset."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from riskengine.behavior.model import Model
 from riskengine.behavior.profile import ProfileTable
@@ -22,27 +23,30 @@ from riskengine.store.counters import Counters
 from riskengine.store.local import LocalCounters
 
 
-def stages_of(
-    rules: Ruleset,
-    model: Model | None,
-    *,
-    bans: BanBook,
-    verifier: BotVerifier | None,
-    patterns: PatternCache,
-    profiles: ProfileTable,
-    counters: Counters,
-    local: LocalCounters,
-    escalations: Escalations,
-    clock: Clock,
-    believe_received_at: bool,
-    share: Callable[[], float],
-) -> list[Stage]:
-    """New stages over what outlives a reload: bans, what is known of bots, profiles, counters."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What stages are made over, and what outlives a reload."""
+
+    bans: BanBook
+    verifier: BotVerifier | None
+    patterns: PatternCache
+    profiles: ProfileTable
+    counters: Counters
+    local: LocalCounters
+    escalations: Escalations
+    clock: Clock
+    believe_received_at: bool
+    share: Callable[[], float]
+    """This process's part of a limit while the store is away."""
+
+
+def stages_of(rules: Ruleset, model: Model | None, parts: Parts) -> list[Stage]:
+    """New stages by these rules, cheapest first."""
     origins = OriginReader(
         databases=rules.databases,
         bots=rules.bots.bots,
         lists=rules.lists,
-        verifier=verifier,
+        verifier=parts.verifier,
         matches=rules.origin_matches(),
     )
     return [
@@ -51,22 +55,22 @@ def stages_of(
             bots=rules.bots,
             list_files=rules.list_files,
             lists=rules.lists,
-            bans=bans,
+            bans=parts.bans,
             origins=origins,
         ),
         ParametersStage(rules.parameters, rules.routes),
-        SignaturesStage(rules.signatures, _compiled_sets(rules, patterns)),
+        SignaturesStage(rules.signatures, _compiled_sets(rules, parts.patterns)),
         RateLimitsStage(
             rules.limits,
-            counters,
-            clock=clock,
-            believe_received_at=believe_received_at,
-            share=share,
+            parts.counters,
+            clock=parts.clock,
+            believe_received_at=parts.believe_received_at,
+            share=parts.share,
             overrides=rules.overrides,
-            local=local,
-            escalations=escalations,
+            local=parts.local,
+            escalations=parts.escalations,
         ),
-        BehaviorStage(rules.behavior, profiles, model),
+        BehaviorStage(rules.behavior, parts.profiles, model),
     ]
 
 
