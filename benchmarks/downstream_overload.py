@@ -15,7 +15,6 @@ import asyncio
 import dataclasses
 import json
 import random
-import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, contextmanager
@@ -23,6 +22,7 @@ from pathlib import Path
 
 from benchmarks.overload_plot import plot
 from benchmarks.overload_record import Record, Sample, missed, summarize
+from benchmarks.processes import server
 from riskengine.clock import SystemClock, cpu_seconds
 from riskengine.downstream.breaker import Breaker
 from riskengine.downstream.bulkhead import Bulkhead
@@ -64,18 +64,8 @@ FEATURES = {
 @contextmanager
 def backend() -> Iterator[Endpoint]:
     """The service, in a process of its own."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.full_backend", str(PLACES), str(SERVICE_S)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        yield Endpoint(f"127.0.0.1:{int(process.stdout.readline())}")
-    finally:
-        process.kill()
-        process.wait()
+    with server("benchmarks.full_backend", str(PLACES), str(SERVICE_S)) as (address, _):
+        yield Endpoint(address)
 
 
 class Shop:

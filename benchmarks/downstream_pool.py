@@ -12,7 +12,6 @@ import asyncio
 import json
 import random
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Iterator
@@ -21,6 +20,7 @@ from contextlib import AsyncExitStack, contextmanager
 import aiohttp
 import httpx
 
+from benchmarks.processes import server
 from riskengine.clock import SystemClock
 from riskengine.downstream.client import Client
 from riskengine.downstream.client_parts import ClientParts
@@ -42,17 +42,8 @@ One = Callable[[int], Awaitable[None]]
 @contextmanager
 def backend() -> Iterator[Endpoint]:
     """A server in a process of its own."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.http_backend"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    try:
-        yield Endpoint(f"127.0.0.1:{int(process.stdout.readline())}")
-    finally:
-        process.communicate(timeout=10)
+    with server("benchmarks.http_backend") as (address, _):
+        yield Endpoint(address)
 
 
 async def ask(connection: Http1Connection) -> None:

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -27,10 +27,10 @@ def children(pid: int) -> dict[int, str]:
 
 
 @contextmanager
-def echo_server() -> Iterator[tuple[str, int]]:
-    """The bare echo: its target and process id."""
+def server(module: str, *arguments: str) -> Iterator[tuple[str, int]]:
+    """A server of ours in a process of its own, which prints its port: address and process id."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.echo_server"],
+        [sys.executable, "-m", module, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -39,4 +39,10 @@ def echo_server() -> Iterator[tuple[str, int]]:
     try:
         yield f"127.0.0.1:{int(process.stdout.readline())}", process.pid
     finally:
-        process.communicate(timeout=10)
+        process.kill()
+        process.wait()
+
+
+def echo_server() -> AbstractContextManager[tuple[str, int]]:
+    """The bare echo: its target and process id."""
+    return server("benchmarks.echo_server")
