@@ -34,6 +34,19 @@ def unique(endpoints: Sequence[Endpoint]) -> list[Endpoint]:
     return sorted(set(endpoints), key=lambda endpoint: endpoint.address)
 
 
+class OfKnown:
+    """What balancers share that remember nothing but the endpoints."""
+
+    _endpoints: Sequence[Endpoint] = ()
+
+    def update(self, endpoints: Sequence[Endpoint]) -> None:
+        """See Balancer."""
+        self._endpoints = unique(endpoints)
+
+    def _candidates(self, available: Available) -> list[Endpoint]:
+        return [endpoint for endpoint in self._endpoints if available(endpoint)]
+
+
 def first_available(
     endpoints: Sequence[Endpoint], start: int, available: Available
 ) -> Endpoint | None:

@@ -1,9 +1,9 @@
 """Endpoints by how much they have to do."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from riskengine.downstream.balancer import Available, WeightOf, own_weight, unique
+from riskengine.downstream.balancer import Available, OfKnown, WeightOf, own_weight
 from riskengine.downstream.endpoint import Endpoint
 from riskengine.downstream.inflight import InFlight
 
@@ -16,17 +16,12 @@ def calls_per_weight(in_flight: InFlight, weight_of: WeightOf = own_weight) -> C
     return lambda endpoint: (in_flight.count(endpoint) + 1) / weight_of(endpoint)
 
 
-class LeastLoaded:
+class LeastLoaded(OfKnown):
     """The cheapest of all; among equals by chance, so that processes do not fall into step."""
 
     def __init__(self, cost: Cost, rng: random.Random) -> None:
         self._cost = cost
         self._rng = rng
-        self._endpoints: list[Endpoint] = []
-
-    def update(self, endpoints: Sequence[Endpoint]) -> None:
-        """See Balancer."""
-        self._endpoints = unique(endpoints)
 
     def pick(self, key: bytes, available: Available) -> Endpoint | None:
         """See Balancer."""
@@ -43,7 +38,7 @@ class LeastLoaded:
         return self._rng.choice(best) if best else None
 
 
-class PowerOfTwo:
+class PowerOfTwo(OfKnown):
     """The cheaper of two taken by chance: nearly as even as the cheapest of all, at a fixed price.
 
     Mitzenmacher, The Power of Two Choices in Randomized Load Balancing, 2001. Unlike the cheapest
@@ -53,15 +48,10 @@ class PowerOfTwo:
     def __init__(self, cost: Cost, rng: random.Random) -> None:
         self._cost = cost
         self._rng = rng
-        self._endpoints: list[Endpoint] = []
-
-    def update(self, endpoints: Sequence[Endpoint]) -> None:
-        """See Balancer."""
-        self._endpoints = unique(endpoints)
 
     def pick(self, key: bytes, available: Available) -> Endpoint | None:
         """See Balancer."""
-        candidates = [endpoint for endpoint in self._endpoints if available(endpoint)]
+        candidates = self._candidates(available)
         if len(candidates) < 2:
             return candidates[0] if candidates else None
         one, other = self._rng.sample(candidates, 2)
