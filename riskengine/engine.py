@@ -85,7 +85,7 @@ class Engine:
         max_budget_s: float = 1.0,
         patterns: PatternCache | None = None,
         in_flight: int = 1,
-        gather_s: float = 0.005,
+        gather_s: float = 0.0125,
     ) -> None:
         """`share` is this process's part of a limit while the store is away (1 / processes).
         `local` counts then, and owes the store what it counted.

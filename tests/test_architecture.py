@@ -15,6 +15,7 @@ ORDER = [
     "collector",
     "downstream",
     "address",
+    "headers",
     "request",
     "decision",
     "outcome",
