@@ -8,7 +8,7 @@ LONG = (("cookie", "x" * 5_000),)
 
 
 def test_equal_headers_are_one_object() -> None:
-    assert headers_of(PAIRS) is headers_of(tuple(list(PAIRS)))
+    assert headers_of(PAIRS) is headers_of((*PAIRS[:2], PAIRS[2]))
     assert headers_of(PAIRS).pairs == PAIRS
 
 
