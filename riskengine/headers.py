@@ -4,6 +4,7 @@ A page is dozens of requests of one client, and most of them say the same of it.
 """
 
 from collections.abc import Callable
+from itertools import chain
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -17,14 +18,16 @@ SHARED_LENGTH_MAX = 4_096
 class Headers:
     """Headers as they came, and by name. Equal ones are one object, unless they are long."""
 
-    __slots__ = ("by_name", "is_shared", "pairs")
+    __slots__ = ("by_name", "is_shared", "pairs", "text")
 
-    def __init__(self, pairs: Pairs, *, is_shared: bool) -> None:
+    def __init__(self, pairs: Pairs) -> None:
         self.pairs = pairs
         """Lower-case name and value, in wire order."""
+        self.text = "".join(chain.from_iterable(pairs))
+        """All of them, one after the other."""
         self.by_name = dict(pairs)
         """Last value of each; not to be changed, because others read it, too."""
-        self.is_shared = is_shared
+        self.is_shared = len(self.text) <= SHARED_LENGTH_MAX
 
 
 class ByHeaders(dict[Headers, T]):
@@ -48,8 +51,7 @@ class ByHeaders(dict[Headers, T]):
 
 class _Shared(dict[Pairs, Headers]):
     def __missing__(self, pairs: Pairs) -> Headers:
-        length = sum([len(name) + len(value) for name, value in pairs])
-        headers = Headers(pairs, is_shared=length <= SHARED_LENGTH_MAX)
+        headers = Headers(pairs)
         if headers.is_shared:
             if len(self) >= SHARED_MAX:
                 self.clear()

@@ -92,7 +92,11 @@ class Redaction:
 
     def _tell(self, headers: Headers) -> _Told:
         withheld: dict[str, int] = {}
-        return _Told([self._header(header, withheld) for header in headers.pairs], withheld)
+        told = [
+            header if header[0] in _ORDINARY else self._header(header, withheld)
+            for header in headers.pairs
+        ]
+        return _Told(told, withheld)
 
     def _header(self, header: tuple[str, str], withheld: dict[str, int]) -> tuple[str, str]:
         name, value = header
@@ -155,4 +159,15 @@ def _filled_header(name: str, value: str, left: dict[str, int]) -> str:
 
 
 _LINKS = frozenset({"referer", "location", "content-location", "x-original-url", "x-rewrite-url"})
+# Headers of nearly every request that never hold a secret: one look-up instead of a search.
+_ORDINARY = frozenset(
+    {
+        "accept", "accept-encoding", "accept-language", "cache-control", "connection",
+        "content-length", "content-type", "dnt", "host", "if-modified-since", "if-none-match",
+        "origin", "pragma", "priority", "range", "sec-ch-ua", "sec-ch-ua-mobile",
+        "sec-ch-ua-platform", "sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site",
+        "sec-fetch-user", "te", "transfer-encoding", "upgrade-insecure-requests", "user-agent",
+        "x-requested-with",
+    }
+)  # fmt: skip
 _SAID_MIN = 4  # shorter identifiers are not looked for in details: "de" would hit too much
