@@ -31,6 +31,7 @@ ORDER = [
     "behavior",
     "stages",
     "funnel",
+    "conclusion",
     "stage_list",
     "banning",
     "records",
