@@ -48,7 +48,7 @@ class LimitState(msgspec.Struct, frozen=True, gc=False, omit_defaults=True):
     observed: bool = False
 
 
-class Decision(msgspec.Struct, frozen=True, kw_only=True, gc=False):
+class Decision(msgspec.Struct, frozen=True, gc=False):
     """A verdict and everything needed to explain it."""
 
     decision_id: str
