@@ -5,15 +5,11 @@ from collections.abc import Mapping
 
 import pytest
 
-from riskengine.seclang.building import build
-from riskengine.seclang.evaluation import Evaluation
-from riskengine.seclang.fast import FastRules, Outcome
-from riskengine.seclang.pattern_cache import PatternCache, default_directory
+from riskengine.seclang.fast import FastRules
 from riskengine.seclang.plain import evaluate
-from riskengine.seclang.specialize import specialize
-from tests.seclang.crs_requests import CRS, cases, crs_rules
+from tests.seclang.crs_requests import CRS, cases, crs_rules, crs_tx, fast_rules, findings
 
-TX = {"blocking_paranoia_level": b"4", "crs_setup_version": b"429"}
+TX = crs_tx(4)
 LEAST = 0.97
 
 pytestmark = [
@@ -26,7 +22,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def fast() -> FastRules:
-    return build(specialize(crs_rules(), TX), PatternCache(default_directory()).compiled)
+    return fast_rules(crs_rules(), TX)
 
 
 def test_expected_rules_fire_and_forbidden_ones_do_not(fast: FastRules) -> None:
@@ -52,8 +48,3 @@ def macro_average(results: Mapping[str, list[bool]]) -> float:
     """The mean over rule files of the share that is as it should be."""
     shares = [sum(file) / len(file) for file in results.values() if file]
     return sum(shares) / len(shares)
-
-
-def findings(evaluation: Evaluation | Outcome) -> list[object]:
-    """Which rules fired, on what, for how many points."""
-    return [(one.rule.id, one.found, one.points) for one in evaluation.fired if one.rule.recorded]
