@@ -154,6 +154,11 @@ def payloads(folder: Path, most: int) -> dict[str, list[bytes]]:
     }
 
 
+def asked(value: str | bytes) -> Request:
+    """A plain request with `value` as its one parameter."""
+    return _asked(f"q={quote(value, safe='')}")
+
+
 def good_requests(folder: Path) -> dict[str, list[Request]]:
     """The benign sets."""
     with gzip.open(folder / "real_browsing_sample.jsonl.gz") as lines:
@@ -165,7 +170,7 @@ def good_requests(folder: Path) -> dict[str, list[Request]]:
 
 def recall(judge: Judge, reference: Finds | None, values: list[bytes]) -> Recall:
     """How many of `values` the attack rules find, each as the one parameter of a request."""
-    requests = [_asked(f"q={quote(value, safe='')}") for value in values]
+    requests = [asked(value) for value in values]
     found = sum(map(_is_attack, judge.decisions(requests)))
     return Recall(
         len(values), found, None if reference is None else sum(reference(value) for value in values)
