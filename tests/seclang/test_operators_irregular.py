@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskengine.errors import OperatorError
@@ -40,6 +40,7 @@ CPU_MAX_S = 10
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
+@settings(deadline=None)
 @given(text=TEXTS)
 def test_short_value_holds_what_a_backtracking_engine_finds(pattern: bytes, text: bytes) -> None:
     judged = judge(pattern, text)
@@ -51,6 +52,7 @@ def test_short_value_holds_what_a_backtracking_engine_finds(pattern: bytes, text
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
+@settings(deadline=None)
 @given(before=TEXTS, text=TEXTS)
 def test_long_value_holds_what_a_backtracking_engine_finds(
     pattern: bytes, before: bytes, text: bytes
@@ -61,6 +63,7 @@ def test_long_value_holds_what_a_backtracking_engine_finds(
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
+@settings(deadline=None)
 @given(text=TEXTS)
 def test_weaker_pattern_is_found_wherever_the_pattern_is(pattern: bytes, text: bytes) -> None:
     weak = weaker(pattern)
