@@ -17,8 +17,7 @@ from riskengine.downstream.bulkhead import Bulkhead
 from riskengine.downstream.call import Fate
 from riskengine.downstream.concurrency import AimdLimit, AimdRules, ConcurrencyLimit
 from riskengine.downstream.errors import RejectedError
-from tests.downstream.fleet import LoopClock
-from tests.virtual_loop import VirtualLoop
+from tests.virtual_loop import LoopClock, VirtualLoop
 
 SERVICE_S, TIMES, SECONDS = 0.1, 5, 60
 Places = Callable[[float], int]

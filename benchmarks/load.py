@@ -52,6 +52,11 @@ def _client(line: RequestLine, number: int, crowd: int) -> bytes:
         client_ip=f"198.{18 + number // 65_536}.{number // 256 % 256}.{number % 256}",
         session_id=f"{line.session_id}-{crowd}" if line.session_id else "",
         user_id=f"{line.user_id}-{crowd}" if line.user_id else "",
+        headers=[
+            pb.Header(name=name, value=f"{value}-{crowd}")
+            for name, value in line.headers or ()
+            if name == "cookie"
+        ],
     ).SerializeToString()
 
 
@@ -64,7 +69,11 @@ def _without_client(line: RequestLine) -> bytes:
         path=line.path,
         query=line.query,
         http_version="2",
-        headers=[pb.Header(name=name, value=value) for name, value in line.headers or ()],
+        headers=[
+            pb.Header(name=name, value=value)
+            for name, value in line.headers or ()
+            if name != "cookie"  # each client has its own
+        ],
         body=body,
         body_size=len(body),
     ).SerializeToString()

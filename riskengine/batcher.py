@@ -11,6 +11,8 @@ from riskengine.errors import DeadlineError, OverloadedError
 from riskengine.request import Request
 from riskengine.tasks import spawn
 
+_QUIET_S = 0.002
+"""Company that is still to come comes within this time of the last."""
 _COMPANY = 4
 """So many lone batches in a row end the expectation of company."""
 _PROBE_EVERY = 32
@@ -39,10 +41,10 @@ class Batcher:
     """Everything that arrived in one turn of the loop becomes one batch.
 
     At most `in_flight` batches are out at a time; while they wait for the store, arrivals gather.
-    And while the process is busy, a batch waits for company, `gather_s` at most, because one call
-    to the store and to the model then serves several; a lone caller hardly ever waits, and nobody
-    does while there is time. So a busy engine spends less on each request
-    (benchmarks/decisions.py).
+    And while the process is busy, a batch waits for company as long as it keeps coming, `gather_s`
+    at most, because one call to the store and to the model then serves several; a lone caller
+    hardly ever waits, and nobody does while there is time. So a busy engine spends less on each
+    request (benchmarks/decisions.py).
     """
 
     def __init__(
@@ -53,7 +55,7 @@ class Batcher:
         batch_max: int = 256,
         in_flight: int = 1,
         waiting_max: int = 8_192,
-        gather_s: float = 0.005,
+        gather_s: float = 0.0125,
         gather_max: int = 32,
         is_busy: Callable[[], bool] = lambda: True,
     ) -> None:
@@ -73,6 +75,8 @@ class Batcher:
         self._waiting = 0
         self._flush_at: asyncio.Handle | None = None
         self._gathering = False
+        self._gather_until = 0.0
+        self._waited_before = 0
         self._company = 0
         self._lone_batches = 0
         self._running: set[asyncio.Task[None]] = set()
@@ -99,24 +103,42 @@ class Batcher:
         return await call.answer
 
     async def drain(self) -> None:
-        """Wait until everything submitted so far has been answered."""
+        """Answer everything submitted so far; nobody waits for company any more."""
         while self._calls or self._running:
+            if self._flush_at is not None:
+                self._flush_at.cancel()
+                self._flush()
             if self._running:
                 await asyncio.wait(self._running)
-            await asyncio.sleep(0)
 
     def _schedule(self, loop: asyncio.AbstractEventLoop) -> None:
         """See to it that what waits is flushed: at the end of this turn, or after gathering."""
         if self._flush_at is None:
             self._gathering = self._expects_more()
             if self._gathering and self._waiting < self._gather_max:
-                self._flush_at = loop.call_later(self._gather_time(), self._flush)
+                self._gather_until = self._clock.monotonic() + self._gather_time()
+                self._gather_on(loop)
             else:
                 self._flush_at = loop.call_soon(self._flush)
         elif self._gathering and self._waiting >= self._gather_max:
             self._gathering = False
             self._flush_at.cancel()
             self._flush_at = loop.call_soon(self._flush)
+
+    def _gather_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._waited_before = self._waiting
+        left_s = self._gather_until - self._clock.monotonic()
+        self._flush_at = loop.call_later(min(_QUIET_S, left_s), self._look_up, loop)
+
+    def _look_up(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Look who has come, after those calls that have arrived by now are taken in."""
+        self._flush_at = loop.call_soon(self._go_or_gather_on, loop)
+
+    def _go_or_gather_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._waiting > self._waited_before and self._clock.monotonic() < self._gather_until:
+            self._gather_on(loop)
+        else:
+            self._flush()
 
     def _expects_more(self) -> bool:
         """After a batch of several calls; and now and then, to find out."""

@@ -1,9 +1,7 @@
 """The engine: rules, model, store and clock put together, answering what to do with requests."""
 
 import asyncio
-import itertools
 import logging
-import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +12,8 @@ from riskengine.behavior.model import Model
 from riskengine.behavior.profile import ProfileTable
 from riskengine.busyness import Busyness
 from riskengine.clock import Clock, SystemClock
-from riskengine.decision import Decision, RuleHit, Verdict
+from riskengine.conclusion import conclude, unique_ids
+from riskengine.decision import Decision, Verdict
 from riskengine.errors import RiskEngineError
 from riskengine.funnel import Funnel, Stage
 from riskengine.inspection import Batch, Inspection
@@ -85,7 +84,7 @@ class Engine:
         max_budget_s: float = 1.0,
         patterns: PatternCache | None = None,
         in_flight: int = 1,
-        gather_s: float = 0.005,
+        gather_s: float = 0.0125,
     ) -> None:
         """`share` is this process's part of a limit while the store is away (1 / processes).
         `local` counts then, and owes the store what it counted.
@@ -100,7 +99,7 @@ class Engine:
         self._counters = MemoryCounters(self._clock) if counters is None else counters
         self._believe_received_at = believe_received_at
         self._records = tuple(records)
-        self._decision_ids = decision_ids or _unique_ids()
+        self._decision_ids = decision_ids or unique_ids()
         self._reloader = reloader
         self._around_stage = around_stage
         local = LocalCounters(self._clock) if local is None else local
@@ -273,26 +272,11 @@ class Engine:
 
     def _conclude(self, inspection: Inspection, active: _Active) -> Decision:
         decision_id = self._decision_ids()
-        verdict = inspection.verdict
         if inspection.places:
-            allowed = verdict is Verdict.ALLOW
+            allowed = inspection.verdict is Verdict.ALLOW
             self._places.note(decision_id, inspection.places, allowed=allowed)
-        hit = inspection.allowlisted_by or inspection.decided_by or _NO_HIT
-        return Decision(
-            decision_id=decision_id,
-            request_id=inspection.request.request_id,
-            verdict=verdict,
-            stage=hit.stage,
-            rule_id=hit.rule_id,
-            reason=hit.reason,
-            retry_after_s=hit.retry_after_s,
-            anomaly_score=inspection.score,
-            hits=tuple(inspection.hits),
-            limits=inspection.limits,
-            ruleset_revision=active.loaded.ruleset.revision,
-            model_version=active.model_version if inspection.score is not None else "",
-            degraded=inspection.degraded,
-        )
+        version = active.loaded.ruleset.revision
+        return conclude(inspection, decision_id, version, active.model_version)
 
     def _note_batch(self, batch: Batch, decisions: list[Decision], latency_s: float) -> None:
         for records in self._records:
@@ -307,13 +291,5 @@ class Engine:
             records.record_reload(succeeded)
 
 
-_NO_HIT = RuleHit("", "", Verdict.ALLOW, "ok")
 _NOTHING: frozenset[str] = frozenset()
 _SHED = frozenset({"behavior", "signatures"})
-
-
-def _unique_ids() -> Callable[[], str]:
-    """Ids unique across processes and restarts: a random prefix and a counter."""
-    prefix = secrets.token_hex(6)
-    counter = itertools.count(1)
-    return lambda: f"{prefix}-{next(counter):x}"

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from riskengine.decision import LimitState, RuleHit, Verdict
+from riskengine.headers import headers_of
 from riskengine.normalize import NormalPath, normalize_path
 from riskengine.origin.origin import UNKNOWN, Origin
 from riskengine.request import Request
@@ -16,7 +17,7 @@ class Inspection:
     """One request and all that the stages have found out about it so far. Mutable, short-lived."""
 
     __slots__ = (
-        "allowlisted_by", "at", "decided_by", "degraded", "features", "header_map", "hits",
+        "allowlisted_by", "at", "decided_by", "degraded", "features", "headers", "hits",
         "limits", "normal", "origin", "places", "profile_key", "request", "route", "score",
         "settled",
     )  # fmt: skip
@@ -29,8 +30,7 @@ class Inspection:
         self.route = route
         self.at = at
         """Seconds since the epoch on the clock this decision runs on."""
-        self.header_map: dict[str, str] = dict(request.headers)
-        """Last value of each header, by lower-case name."""
+        self.headers = headers_of(request.headers)
         self.hits: list[RuleHit] = []
         self.settled = 0
         """How many of `hits` the funnel has weighed."""
@@ -104,24 +104,22 @@ class Batch:
 
     def settle(self) -> None:
         """Weigh the hits that the stage before left, and close what is decided."""
-        stopped = [_settle(inspection) for inspection in self.open]
-        if any(stopped):
-            self.open = [i for i in self.open if i.decided_by is None]
+        fresh = [one for one in self.open if one.settled < len(one.hits)]
+        if fresh:
+            for inspection in fresh:
+                _settle(inspection)
+            self.open = [one for one in self.open if one.decided_by is None]
 
 
-def _settle(inspection: Inspection) -> bool:
-    """Let the strictest enforced hit decide, the first one among equals. True when one did."""
-    if inspection.settled == len(inspection.hits):
-        return False
+def _settle(inspection: Inspection) -> None:
+    """Let the strictest enforced hit decide, the first one among equals."""
     if inspection.allowlisted_by is not None:
         inspection.hits = [only_recorded(hit) for hit in inspection.hits]
     fresh = inspection.hits[inspection.settled :]
     inspection.settled = len(inspection.hits)
     stopping = [hit for hit in fresh if not hit.observed and hit.verdict > Verdict.ALLOW]
-    if not stopping:
-        return False
-    inspection.decided_by = max(stopping, key=lambda hit: hit.verdict)
-    return True
+    if stopping:
+        inspection.decided_by = max(stopping, key=lambda hit: hit.verdict)
 
 
 def only_recorded(hit: RuleHit) -> RuleHit:

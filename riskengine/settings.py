@@ -84,9 +84,9 @@ class Settings:
         float,
         Setting(
             read_number(0, 50),
-            "how long a batch waits for company while the process is busy; 0: not at all",
+            "longest wait of a batch for company while the process is busy; 0: not at all",
         ),
-    ] = 5.0
+    ] = 12.5
     max_message_bytes: Annotated[
         int, Setting(read_whole(1_024, 16 * _MIB), "largest message taken from a gateway")
     ] = 256 * 1024

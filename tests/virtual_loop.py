@@ -24,6 +24,16 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._now += seconds
 
 
+class LoopClock:
+    """The running loop's time."""
+
+    def now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def monotonic(self) -> float:
+        return asyncio.get_running_loop().time()
+
+
 class _SkippingSelector(selectors.SelectSelector):
     """Never waits: where a loop would, its time jumps to the next timer."""
 

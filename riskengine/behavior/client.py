@@ -1,10 +1,10 @@
 """What is remembered about one client: about 1.5 KB of counters, whatever it sends."""
 
 from math import exp, log
-from zlib import crc32
 
 from riskengine.behavior import sketch
-from riskengine.behavior.traits import kind_of, place_of, read_referer
+from riskengine.behavior.traits import kind_of, place_of, read_referer, traits_of
+from riskengine.headers import ByHeaders, Headers
 from riskengine.inspection import Inspection
 from riskengine.request import Request
 
@@ -14,7 +14,7 @@ HORIZONS_S = (10.0, 60.0, 600.0)
 _ACTED = 1 << 30
 _GAP_MIN_S = 0.001
 _GAP_MEMORY = 1 / 30  # weight of the newest gap once there have been thirty
-_FETCH, _FETCH_TOO = "sec-fetch-mode", "sec-fetch-site"
+_TRAITS = ByHeaders(traits_of)
 
 
 class Standing:
@@ -87,7 +87,7 @@ class Profile:
             self.posts += 1
         if request.query:
             self.queries += 1
-        self._learn_headers(request, inspection.header_map)
+        self._learn_headers(request, inspection.headers)
         kind = kind_of(inspection)
         if kind == "asset":
             self.assets += 1
@@ -144,22 +144,18 @@ class Profile:
         self.gap_mean += weight * away
         self.gap_square = (1 - weight) * (self.gap_square + weight * away * away)
 
-    def _learn_headers(self, request: Request, headers: dict[str, str]) -> None:
+    def _learn_headers(self, request: Request, headers: Headers) -> None:
+        language, encoding, fetch, cookie, agent = _TRAITS[headers]
         if request.headers_known:
             self.headed += 1
-            if "accept-language" in headers:
-                self.languages += 1
-            if "accept-encoding" in headers:
-                self.encodings += 1
-            if _FETCH in headers or _FETCH_TOO in headers:
-                self.fetches += 1
-        if request.session_id or "cookie" in headers:
+            self.languages += language
+            self.encodings += encoding
+            self.fetches += fetch
+        if cookie or request.session_id:
             self.cookies += 1
-        if agent := headers.get("user-agent"):
-            seen = crc32(agent.encode("utf-8", "replace"))
-            if seen != self.agent:
-                self.agent = seen
-                self.agents += 1
+        if agent is not None and agent != self.agent:
+            self.agent = agent
+            self.agents += 1
 
     def _learn_page(self, inspection: Inspection) -> None:
         request, key = inspection.request, inspection.normal.key
@@ -167,7 +163,7 @@ class Profile:
         self.depth += key.count("/")
         if request.headers_known:
             self.pages_headed += 1
-        if text := inspection.header_map.get("referer"):
+        if text := inspection.headers.by_name.get("referer"):
             if request.headers_known:
                 self.referred += 1
             referer = read_referer(text)

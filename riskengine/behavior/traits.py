@@ -3,6 +3,7 @@
 from typing import NamedTuple
 from zlib import crc32
 
+from riskengine.headers import Headers
 from riskengine.inspection import Inspection
 from riskengine.ruleset.routes import Kind
 
@@ -18,6 +19,32 @@ class Referer(NamedTuple):
     host: str
     place: int
     """Comparable with `place_of`."""
+
+
+class Traits(NamedTuple):
+    """What headers say about the client that sent them."""
+
+    language: bool
+    """Whether it says which languages it reads."""
+    encoding: bool
+    fetch: bool
+    """Whether it says what it wants the answer for (`sec-fetch-...`)."""
+    cookie: bool
+    agent: int | None
+    """Stands for its user agent; None where it tells none."""
+
+
+def traits_of(headers: Headers) -> Traits:
+    """What is told by these headers."""
+    by_name = headers.by_name
+    agent = by_name.get("user-agent")
+    return Traits(
+        "accept-language" in by_name,
+        "accept-encoding" in by_name,
+        "sec-fetch-mode" in by_name or "sec-fetch-site" in by_name,
+        "cookie" in by_name,
+        crc32(agent.encode("utf-8", "replace")) if agent else None,
+    )
 
 
 def kind_of(inspection: Inspection) -> Kind:

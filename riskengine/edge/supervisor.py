@@ -5,14 +5,14 @@ import contextlib
 import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http import HTTPStatus
-from typing import NamedTuple
 
 import msgspec
 
 from riskengine.clock import Clock
 from riskengine.edge.control import Failed, Ready
+from riskengine.edge.crew import Crew, Ending
 from riskengine.edge.http_pages import Page, serve_pages
 from riskengine.edge.listen_address import reserved, split_listen
 from riskengine.edge.metrics_page import merge_pages
@@ -30,31 +30,6 @@ _BACKOFF_MAX_S = 5.0
 _SAME_SIGNAL_S = 0.2
 _KILL_AFTER_S = 2.0
 """A worker that has not ended this long after its drain time is ended."""
-
-
-class Ending(NamedTuple):
-    """How a service ended."""
-
-    exit_code: int
-    message: str = ""
-    """What the operator should know; empty when all went well."""
-
-
-@dataclass(frozen=True, slots=True)
-class Crew:
-    """The workers of one service."""
-
-    workers: int
-    command: Sequence[str]
-    """What starts one; it reads its first line only once it has imported what it needs."""
-    first_line: Callable[[str], bytes]
-    """What a worker of that name is to serve."""
-    announcement: str
-    """What is said once all of them serve."""
-    drain_s: float = 10.0
-    spare_workers: int = 1
-    pass_fds: Sequence[int] = ()
-    """Open files that workers inherit under the same numbers."""
 
 
 async def supervise(

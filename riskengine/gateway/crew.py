@@ -7,14 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from riskengine.clock import Clock
+from riskengine.edge.crew import Crew, Ending
 from riskengine.edge.listen_address import reserved
-from riskengine.edge.supervisor import (
-    Crew,
-    Ending,
-    Supervisor,
-    shared_store,
-    supervisor_pages,
-)
+from riskengine.edge.supervisor import Supervisor, shared_store, supervisor_pages
 from riskengine.gateway.config import read_config
 from riskengine.gateway.duty import Duty
 

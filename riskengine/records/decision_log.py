@@ -183,7 +183,7 @@ class LineEncoder:
         hits = redaction.hits(decision.hits, inspection.request) if decision.hits else []
         return DecisionLine(
             at,
-            redaction.line(inspection.request, at),
+            redaction.line(inspection.request, at, inspection.headers),
             DecisionBody.of(decision, hits),
             redaction.profile(inspection.profile_key),
             features if features is None or isinstance(features, list) else list(features),

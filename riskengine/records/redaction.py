@@ -1,10 +1,12 @@
 """Turns what the engine knows of a request into what may be written down."""
 
 import datetime
+from typing import NamedTuple
 
 import msgspec
 
 from riskengine.decision import RuleHit
+from riskengine.headers import ByHeaders, Headers, headers_of
 from riskengine.records.decision_lines import HitLine, hit_line
 from riskengine.records.lines import RequestLine
 from riskengine.records.pseudonyms import Pseudonyms
@@ -23,19 +25,32 @@ from riskengine.records.secrets import (
 from riskengine.request import Request
 
 
+class _Told(NamedTuple):
+    """Headers as they may be written down, and what of them may not."""
+
+    headers: list[tuple[str, str]]
+    withheld: dict[str, int]
+
+
 class Redaction:
     """Redacts requests and hits; with a key, identifiers become pseudonyms too."""
 
     def __init__(self, hash_key: bytes | None = None) -> None:
         """`hash_key`: at least 16 secret bytes, or None to keep addresses and ids as they are."""
         self._pseudonyms = None if hash_key is None else Pseudonyms(hash_key)
+        self._told = ByHeaders(self._tell)
         self.hashes = hash_key is not None
         """Whether identifiers become pseudonyms."""
 
-    def line(self, request: Request, at: datetime.datetime) -> RequestLine:
-        """The request as it may be logged, without secrets and without the body."""
-        withheld: dict[str, int] = {}
-        headers = self._headers(request.headers, withheld)
+    def line(
+        self, request: Request, at: datetime.datetime, headers: Headers | None = None
+    ) -> RequestLine:
+        """The request as it may be logged, without secrets and without the body.
+
+        `headers` are its own, where the caller has them at hand.
+        """
+        told, withheld = self._told[headers or headers_of(request.headers)]
+        withheld = withheld.copy()
         path, query = request.path, request.query
         if ";" in path:
             path = blank_path_parameters(path, withheld)
@@ -55,7 +70,7 @@ class Redaction:
             request.scheme,
             request.host,
             request.http_version,
-            headers,
+            told,
             request.headers_known,
             "",
             request.body_size,
@@ -75,13 +90,13 @@ class Redaction:
         """The hits with details that give away neither a secret nor, with a key, who it was."""
         return [hit_line(hit, self._detail(hit.detail, request)) for hit in hits]
 
-    def _headers(
-        self, headers: tuple[tuple[str, str], ...], withheld: dict[str, int]
-    ) -> list[tuple[str, str]]:
-        return [
+    def _tell(self, headers: Headers) -> _Told:
+        withheld: dict[str, int] = {}
+        told = [
             header if header[0] in _ORDINARY else self._header(header, withheld)
-            for header in headers
+            for header in headers.pairs
         ]
+        return _Told(told, withheld)
 
     def _header(self, header: tuple[str, str], withheld: dict[str, int]) -> tuple[str, str]:
         name, value = header

@@ -8,6 +8,10 @@ from pydantic import AfterValidator, Field, field_validator
 from riskengine.ruleset.fields import Entry, Identifier, show
 from riskengine.ruleset.path_patterns import PathPattern, is_capture
 
+_KNOWN_MAX = 16_384
+_KNOWN_LENGTH_MAX = 256
+"""Paths that are remembered with their route, and how long they may be: strangers send them."""
+
 Kind = Literal["page", "asset", "api"]
 Step = Literal["product", "cart", "checkout", "login"]
 
@@ -81,6 +85,7 @@ class RouteTable:
         self._root = _Node()
         self._literal: dict[str, dict[str, Route]] = {}
         self._depth = 1
+        self._known: dict[tuple[str, str], Route | None] = {}
         for route in self.routes:
             self._add(route)
 
@@ -89,11 +94,22 @@ class RouteTable:
         literal = self._literal.get(path_key)
         if literal is not None and method in literal:
             return literal[method]
-        return _find(self._root, self._segments(path_key), 0, method)
+        asked = (method, path_key)
+        try:
+            return self._known[asked]
+        except KeyError:
+            return self._keep(asked, _find(self._root, self._segments(path_key), 0, method))
 
     def methods(self, path_key: str) -> frozenset[str]:
         """All methods that the map knows at a path; empty where the map has no such path."""
         return frozenset(_methods(self._root, self._segments(path_key), 0))
+
+    def _keep(self, asked: tuple[str, str], route: Route | None) -> Route | None:
+        if len(asked[1]) <= _KNOWN_LENGTH_MAX:
+            if len(self._known) >= _KNOWN_MAX:
+                self._known.clear()
+            self._known[asked] = route
+        return route
 
     def _add(self, route: Route) -> None:
         path = route.path.lower()

@@ -72,7 +72,7 @@ class AddressesStage:
                 found >= 0
                 or not self._quiet
                 or banned(packed)
-                or claimed(inspection.header_map.get("user-agent", ""))
+                or claimed(inspection.headers.by_name.get("user-agent", ""))
             ):
                 self._inspect(inspection, packed, found)
 
@@ -97,7 +97,7 @@ class AddressesStage:
         """
         origin, bot, damaged = self._origins.read(
             inspection.request.address,
-            inspection.header_map.get("user-agent", ""),
+            inspection.headers.by_name.get("user-agent", ""),
             tags=held.tags,
             own=held.bots,
             at=inspection.at,

@@ -75,7 +75,7 @@ class RouteParameters:
         yield from _missing(checks, seen)
 
     def _body_findings(self, inspection: Inspection) -> Iterator[Finding]:
-        request, headers = inspection.request, inspection.header_map
+        request, headers = inspection.request, inspection.headers.by_name
         most = self._route.max_body
         if most is not None and request.body_size > most:
             yield Finding(

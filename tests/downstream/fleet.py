@@ -12,16 +12,6 @@ T = TypeVar("T")
 SHOP = Endpoint("10.0.0.1:80")
 
 
-class LoopClock:
-    """The running loop's time."""
-
-    def now(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
-
-
 class Wire:
     """One connection; knows whether it is alive and refuses two calls at once."""
 

@@ -11,8 +11,9 @@ from riskengine.downstream.concurrency import AimdLimit, AimdRules, FixedLimit
 from riskengine.downstream.concurrency_guard import ConcurrencyGuard
 from riskengine.downstream.errors import RejectedError
 from riskengine.downstream.features import Priority
-from tests.downstream.fleet import LoopClock, run_virtually
+from tests.downstream.fleet import run_virtually
 from tests.downstream.results import HERE, success
+from tests.virtual_loop import LoopClock
 
 FOREVER = 1e9
 

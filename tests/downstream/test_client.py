@@ -28,7 +28,8 @@ from riskengine.downstream.retry_budget import RetryBudget
 from riskengine.downstream.round_robin import RoundRobin
 from riskengine.downstream.runner import Persistent
 from riskengine.downstream.slow_start import SlowStart
-from tests.downstream.fleet import Fleet, LoopClock, Wire, run_virtually
+from tests.downstream.fleet import Fleet, Wire, run_virtually
+from tests.virtual_loop import LoopClock
 
 ONE, TWO, THREE = (Endpoint(f"10.0.0.{number}:80") for number in (1, 2, 3))
 

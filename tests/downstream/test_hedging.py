@@ -10,8 +10,9 @@ from riskengine.downstream.endpoint import Endpoint
 from riskengine.downstream.hedging import Hedging, HedgingRules
 from riskengine.downstream.latencies import Latencies
 from riskengine.downstream.retry_budget import RetryBudget
-from tests.downstream.fleet import LoopClock, run_virtually
+from tests.downstream.fleet import run_virtually
 from tests.downstream.results import failure, success
+from tests.virtual_loop import LoopClock
 
 A, B = Endpoint("127.0.0.1:1"), Endpoint("127.0.0.1:2")
 

@@ -13,8 +13,7 @@ from riskengine.downstream.fallbacks import empty
 from riskengine.downstream.features import Feature, Priority
 from riskengine.downstream.overload import Overload
 from riskengine.downstream.shedding import Shedding
-from tests.downstream.fleet import LoopClock
-from tests.virtual_loop import VirtualLoop, in_virtual_time
+from tests.virtual_loop import LoopClock, VirtualLoop, in_virtual_time
 
 FEATURES = [
     Feature("order", Priority.VITAL),

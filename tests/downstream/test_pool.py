@@ -17,7 +17,8 @@ from riskengine.downstream.errors import (
 )
 from riskengine.downstream.pool import ConnectionPool
 from riskengine.downstream.pool_limits import PoolLimits
-from tests.downstream.fleet import SHOP, Fleet, LoopClock, Wire, run_virtually
+from tests.downstream.fleet import SHOP, Fleet, Wire, run_virtually
+from tests.virtual_loop import LoopClock
 
 SOON = 1e6
 

@@ -12,8 +12,9 @@ from riskengine.downstream.endpoint import Endpoint
 from riskengine.downstream.pushback import NEVER
 from riskengine.downstream.retry import Retries, RetryRules
 from riskengine.downstream.retry_budget import RetryBudget
-from tests.downstream.fleet import LoopClock, run_virtually
+from tests.downstream.fleet import run_virtually
 from tests.downstream.results import HERE, failure, ignored, success
+from tests.virtual_loop import LoopClock
 
 RICH = {"share": 1.0, "reserve": 100.0}
 
