@@ -104,12 +104,18 @@ def main() -> None:
 class Judge:
     """The engine with the rules that ship and a CRS; without what depends on earlier requests."""
 
-    def __init__(self, crs: Path, *, only_signatures: bool = False) -> None:
+    def __init__(
+        self, crs: Path, *, only_signatures: bool = False, everything_on: bool = False
+    ) -> None:
+        """`everything_on` is the CRS as it comes: no exclusions, no policies but its own."""
         patterns = PatternCache(default_directory())
         shipped = load_ruleset(RULES)
         [one] = shipped.signatures.sets
-        with_crs = one.model_copy(update={"crs": str(crs)})
-        signatures = shipped.signatures.model_copy(update={"sets": (with_crs,)})
+        variables = {} if everything_on else one.variables
+        with_crs = one.model_copy(update={"crs": str(crs), "variables": variables})
+        left_out = () if everything_on else shipped.signatures.exclusions
+        changed = {"sets": (with_crs,), "exclusions": left_out}
+        signatures = shipped.signatures.model_copy(update=changed)
         rules = replace(
             shipped,
             signatures=signatures,
@@ -154,10 +160,15 @@ def payloads(folder: Path, most: int) -> dict[str, list[bytes]]:
     }
 
 
+def asked(value: str | bytes) -> Request:
+    """A plain request with `value` as its one parameter."""
+    return _asked(f"q={quote(value, safe='')}")
+
+
 def good_requests(folder: Path) -> dict[str, list[Request]]:
     """The benign sets."""
     with gzip.open(folder / "real_browsing_sample.jsonl.gz") as lines:
-        browsing = [_browsed(json.loads(line)) for line in lines]
+        browsing = [browsed(json.loads(line)) for line in lines]
     with gzip.open(folder / "real_query_strings.jsonl.gz") as lines:
         queries = [_asked(json.loads(line)["query"]) for line in lines]
     return {"real browsing": browsing, "real query strings": queries}
@@ -165,7 +176,7 @@ def good_requests(folder: Path) -> dict[str, list[Request]]:
 
 def recall(judge: Judge, reference: Finds | None, values: list[bytes]) -> Recall:
     """How many of `values` the attack rules find, each as the one parameter of a request."""
-    requests = [_asked(f"q={quote(value, safe='')}") for value in values]
+    requests = [asked(value) for value in values]
     found = sum(map(_is_attack, judge.decisions(requests)))
     return Recall(
         len(values), found, None if reference is None else sum(reference(value) for value in values)
@@ -249,7 +260,8 @@ def _asked(query: str) -> Request:
     )
 
 
-def _browsed(line: dict[str, Any]) -> Request:
+def browsed(line: dict[str, Any]) -> Request:
+    """A request as the data sets write it: `method`, `uri`, `headers`, `body_b64`."""
     path, _, query = line["uri"].partition("?")
     body = base64.b64decode(line["body_b64"] or "")
     headers = tuple((name.lower(), value) for name, value in line["headers"])

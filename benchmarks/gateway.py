@@ -12,9 +12,7 @@ import asyncio
 import itertools
 import json
 import os
-import shutil
 import signal
-import socket
 import statistics
 import subprocess
 import sys
@@ -26,30 +24,20 @@ from pathlib import Path
 from typing import NamedTuple
 
 from benchmarks.downstream_pool import backend
-from benchmarks.processes import children, cpu_seconds
+from benchmarks.nginx import nginx
+from benchmarks.processes import cpu_seconds
 
 RULES = {"gateway, no rules": None, "gateway, default rules": Path("rules").resolve()}
-_NGINX = """
-worker_processes 1;
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ worker_connections 1024; }}
-http {{
+_HTTP = """
     access_log {folder}/access.log;
-    client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
-    uwsgi_temp_path {folder}; scgi_temp_path {folder};
-    keepalive_requests 1000000;
     upstream shop {{ server {backend}; keepalive 64; }}
-    server {{
-        listen 127.0.0.1:{port};
-        location / {{
-            proxy_pass http://shop;
-            proxy_http_version 1.1;
-            proxy_set_header Connection "";
-        }}
-    }}
-}}
+"""
+_SERVER = """
+    location / {
+        proxy_pass http://shop;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+    }
 """
 _HEAD = (
     "GET / HTTP/1.1\r\nHost: shop.example\r\nX-Forwarded-For: {}\r\n"
@@ -67,30 +55,11 @@ class Proxy(NamedTuple):
     """Processes whose CPU time counts."""
 
 
-def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
-def nginx(address: str, folder: Path) -> Iterator[Proxy]:
+def before(address: str, folder: Path) -> Iterator[Proxy]:
     """nginx with one worker before the backend, with an access log as the gateway has one."""
-    binary = shutil.which("nginx") or "/usr/sbin/nginx"
-    port = free_port()
-    config = folder / "nginx.conf"
-    config.write_text(_NGINX.format(folder=folder, backend=address, port=port))
-    process = subprocess.Popen([binary, "-c", config], stderr=subprocess.DEVNULL)
-    try:
-        wait_for(port)
-        while not (workers := children(process.pid)):  # it listens before it has any
-            time.sleep(0.01)
-        yield Proxy(port, (process.pid, *workers))
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
+    with nginx(folder, _SERVER, http=_HTTP.format(folder=folder, backend=address)) as running:
+        yield Proxy(running.port, (running.master, *running.workers))
 
 
 @contextmanager
@@ -129,20 +98,6 @@ def addresses() -> Iterator[str]:
         yield f"81.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
 
 
-def wait_for(port: int) -> None:
-    """Until somebody listens; ConnectionRefusedError after five seconds."""
-    deadline = time.monotonic() + 5
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
 async def ask(port: int, calls: int, clients: Iterator[str]) -> list[float]:
     """Seconds each of so many calls took, one after the other; each for a client of its own."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -175,7 +130,7 @@ def compare(rounds: int, calls: int, callers: int) -> dict[str, dict[str, float]
     with ExitStack() as stack:
         endpoint = stack.enter_context(backend())
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        proxies = {"nginx": stack.enter_context(nginx(endpoint.address, folder))}
+        proxies = {"nginx": stack.enter_context(before(endpoint.address, folder))}
         for number, (name, rules) in enumerate(RULES.items()):
             place = folder / str(number)
             proxies[name] = stack.enter_context(gateway(endpoint.address, place, rules))

@@ -2,73 +2,43 @@
 
 import contextlib
 import http.client
-import shutil
-import signal
-import subprocess
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from benchmarks.gateway import Proxy, free_port, wait_for
 from benchmarks.modsecurity import ENGINE
-from benchmarks.processes import children, cpu_seconds
+from benchmarks.nginx import Nginx, nginx
+from benchmarks.processes import cpu_seconds
 from riskengine.request import Request
 
 MODULE = Path("/usr/lib/nginx/modules/ngx_http_modsecurity_module.so")
 PACKAGE = "libnginx-mod-http-modsecurity"
-_CONFIG = """
-user root;
-{load}
-worker_processes 1;
-daemon off;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log crit;
-events {{ worker_connections 64; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}; proxy_temp_path {folder}; fastcgi_temp_path {folder};
-    uwsgi_temp_path {folder}; scgi_temp_path {folder};
-    keepalive_requests 1000000;
-    client_max_body_size 16m;
-    {modsecurity}
-    server {{
-        listen 127.0.0.1:{port};
-        root {folder};
-        location / {{ try_files /answer.txt =404; error_page 405 =200 /answer.txt; }}
-    }}
-}}
+_SERVER = """
+    root {folder};
+    location / {{ try_files /answer.txt =404; error_page 405 =200 /answer.txt; }}
 """
 
 
 @contextlib.contextmanager
-def nginx(files: Sequence[Path] | None, folder: Path) -> Iterator[Proxy]:
-    """nginx with one worker that answers from a file; without the module where `files` is None."""
-    port, rules, config = free_port(), folder / "modsecurity.conf", folder / "nginx.conf"
+def guarded(files: Sequence[Path] | None, folder: Path) -> Iterator[Nginx]:
+    """nginx that answers from a file; without the module where `files` is None."""
+    rules = folder / "modsecurity.conf"
     rules.write_text(ENGINE + "".join(f"Include {file}\n" for file in files or ()))
     (folder / "answer.txt").write_text("hello")
     on = f"modsecurity on; modsecurity_rules_file {rules};" if files else ""
-    load = f"load_module {MODULE};" if files else ""
-    config.write_text(_CONFIG.format(folder=folder, port=port, load=load, modsecurity=on))
-    binary = shutil.which("nginx") or "/usr/sbin/nginx"
-    process = subprocess.Popen([binary, "-c", config], stderr=subprocess.DEVNULL)
-    try:
-        wait_for(port)
-        while not (workers := children(process.pid)):  # it listens before it has any
-            time.sleep(0.01)
-        yield Proxy(port, tuple(workers))
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
+    http = f"access_log off; client_max_body_size 16m; {on}"
+    main = f"user root; load_module {MODULE};" if files else "user root;"
+    with nginx(folder, _SERVER.format(folder=folder), http=http, main=main) as running:
+        yield running
 
 
-def cost_us(proxy: Proxy, requests: Sequence[Request]) -> tuple[float, Counter[int]]:
+def cost_us(proxy: Nginx, requests: Sequence[Request]) -> tuple[float, Counter[int]]:
     """CPU microseconds of the worker for one request, and the statuses that it answered with."""
-    before = sum(map(cpu_seconds, proxy.pids))
+    before = sum(map(cpu_seconds, proxy.workers))
     connection = http.client.HTTPConnection("127.0.0.1", proxy.port, timeout=30)
     statuses = Counter(_asked(connection, request) for request in requests)
     connection.close()
-    return (sum(map(cpu_seconds, proxy.pids)) - before) / len(requests) * 1e6, statuses
+    return (sum(map(cpu_seconds, proxy.workers)) - before) / len(requests) * 1e6, statuses
 
 
 def _asked(connection: http.client.HTTPConnection, request: Request) -> int:

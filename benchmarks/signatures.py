@@ -184,7 +184,7 @@ def _loopback_us(requests: Sequence[Request], crs: Path, level: int | None) -> f
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         files = crs_files(crs, level, folder) if level is not None else None
-        with modsecurity_nginx.nginx(files, folder) as proxy:
+        with modsecurity_nginx.guarded(files, folder) as proxy:
             return modsecurity_nginx.cost_us(proxy, requests)[0]
 
 

@@ -15,7 +15,7 @@ from riskengine.outcome import Outcome
 from riskengine.request import Request, make_request
 from riskengine.ruleset.behavior import BehaviorFile
 from riskengine.store.memory import MemoryCounters
-from tests.test_invariants import ENFORCED, START, FixedModel, engine_of, ruleset
+from tests.whole_engine import ENFORCED, START, FixedModel, engine_of, ruleset
 
 
 def a_request(path: str = "/", *, at: float = START, ip: str = "203.0.113.1") -> Request:

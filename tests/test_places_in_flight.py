@@ -16,7 +16,7 @@ from riskengine.ruleset.routes import RouteTable
 from riskengine.ruleset.ruleset import Ruleset
 from riskengine.store.counters import Counters
 from riskengine.store.redis import RedisCounters
-from tests.test_invariants import FixedModel
+from tests.whole_engine import FixedModel
 
 FLIGHT = {
     "id": "flight",

@@ -97,6 +97,8 @@ class Exclusion(Entry):
     """All rules with a tag that contains this."""
     parameter: str | None = Field(default=None, min_length=1)
     """What they do not look at, as SecLang names it: `ARGS:q`, `REQUEST_COOKIES:/^_ga/`."""
+    value: str | None = Field(default=None, min_length=1, max_length=1_024)
+    """They do not fire for values that are as a whole of this form, a pattern (as in `@rx`)."""
     path: PathPattern | None = None
     """Only there; everywhere when it is left out."""
     routes: tuple[Identifier, ...] = ()
@@ -106,6 +108,8 @@ class Exclusion(Entry):
     def _names_rules(self) -> Self:
         if (self.rule is None) == (self.tag is None):
             raise ValueError("must name either a rule or a tag")
+        if self.value is not None and (self.parameter or self.path or self.routes):
+            raise ValueError("value holds everywhere: leave out parameter, path and routes")
         return self
 
 

@@ -9,6 +9,7 @@ from riskengine.seclang.conditions import Answerable
 from riskengine.seclang.counts import Counts
 from riskengine.seclang.evaluation import BudgetError
 from riskengine.seclang.looking import KEPT_MAX, LENGTH_MAX, Answer, Looking
+from riskengine.seclang.parsing_cost import body_cost, cookies_cost, query_cost
 from riskengine.seclang.rules import Target
 from riskengine.seclang.scanner import Scanner
 from riskengine.seclang.targets import MULTIPART_FLAGS
@@ -103,7 +104,8 @@ class HeldConditions:
         """The conditions that hold for the body; BudgetError as before."""
         pairs = _entries(transaction, self._of_body)
         _add(pairs, transaction.body_arguments, self._body_names, self._body_values)
-        held, cost = self._all(pairs, budget, transaction)
+        parsing = body_cost(*transaction.body_read)
+        held, cost = self._all(pairs, budget, transaction, parsing)
         return held | self._counts.of_body(transaction), cost
 
     def of(
@@ -174,9 +176,11 @@ class HeldConditions:
             (self._headers.node(name), header_bytes(value)),
             (self._header_names.node(name), to_bytes(name)),
         ]
+        parsing = 0
         if name == "cookie" and (self._cookie_names.wanted or self._cookie_values.wanted):
+            parsing = cookies_cost(value)
             _add(pairs, cookies_of(value), self._cookie_names, self._cookie_values)
-        answer = self._all(pairs, budget, transaction)
+        answer = self._all(pairs, budget, transaction, parsing)
         return _kept(self._known_headers, header, answer, len(name) + len(value))
 
     def _path_answer(self, transaction: Transaction, budget: int) -> Answer:
@@ -198,7 +202,8 @@ class HeldConditions:
         pairs = _entries(transaction, self._of_query)
         pairs.append((self._uri.node(""), to_bytes(uri)))
         _add(pairs, transaction.query_arguments, self._query_names, self._query_values)
-        return _kept(self._known_queries, key, self._all(pairs, budget, transaction), len(uri))
+        answer = self._all(pairs, budget, transaction, query_cost(request.query))
+        return _kept(self._known_queries, key, answer, len(uri))
 
     def _line_answer(self, transaction: Transaction, budget: int) -> Answer:
         request = transaction.request
@@ -212,10 +217,15 @@ class HeldConditions:
         return _kept(self._known_lines, key, answer, sum(map(len, key)))
 
     def _all(
-        self, pairs: list[tuple[Node, bytes]], budget: int, transaction: Transaction
+        self,
+        pairs: list[tuple[Node, bytes]],
+        budget: int,
+        transaction: Transaction,
+        parsing: int = 0,
     ) -> Answer:
+        """`parsing` is what it cost to have the pairs."""
         known = self._looking.known
-        held = spent = 0
+        held, spent = 0, parsing
         for pair in pairs:
             answer = known.get(pair)
             if answer is None:

@@ -1,4 +1,8 @@
-"""The pattern operator, on an engine that needs linear time whatever it reads (RE2)."""
+"""The pattern operator, on an engine that needs linear time whatever it reads (RE2).
+
+Patterns that RE2 cannot have are searched by steps, a bounded number of them
+(operators_irregular.py).
+"""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -7,7 +11,10 @@ import re2
 
 from riskengine.errors import OperatorError
 from riskengine.seclang.operators_contract import Match
+from riskengine.seclang.operators_irregular import irregular_finder
 from riskengine.seclang.pcre import to_re2
+from riskengine.seclang.pcre_behind import without_look_behind
+from riskengine.seclang.pcre_weaker import is_irregular
 
 _CAPTURES_MAX = 9
 _EXPANDED_MAX = 4_096
@@ -20,6 +27,13 @@ def pattern_finder(argument: bytes) -> Callable[[bytes], Match | None]:
     `.` matches a newline and `$` only the very end, as in ModSecurity. pcre.py says what becomes of
     constructs that RE2 lacks.
     """
+    argument = without_look_behind(argument)
+    if is_irregular(argument):
+        return irregular_finder(argument, _compile_longest)
+    return _regular_finder(argument)
+
+
+def _regular_finder(argument: bytes) -> Callable[[bytes], Match | None]:
     pattern = compile_pattern(argument)
     search, has_groups = pattern.search, pattern.groups > 0
 
@@ -38,7 +52,7 @@ def pattern_finder(argument: bytes) -> Callable[[bytes], Match | None]:
 @lru_cache(maxsize=1_024)
 def _finder(argument: bytes) -> Callable[[bytes], Match | None] | None:
     try:
-        return pattern_finder(argument)
+        return _regular_finder(argument)  # nobody who sends requests makes others
     except OperatorError:
         return None
 
@@ -46,7 +60,7 @@ def _finder(argument: bytes) -> Callable[[bytes], Match | None] | None:
 def match_pattern(value: bytes, argument: bytes) -> Match | None:
     """The left-most match of a pattern whose macros have just been expanded.
 
-    What makes no pattern, or one of more than 4 KiB, matches nothing: requests may write TX.
+    What makes no pattern of RE2, or one of more than 4 KiB, matches nothing: requests may write TX.
     """
     find = _finder(argument) if len(argument) <= _EXPANDED_MAX else None
     return find(value) if find is not None else None
@@ -54,8 +68,18 @@ def match_pattern(value: bytes, argument: bytes) -> Match | None:
 
 def compile_pattern(pattern: bytes) -> re2._Regexp:
     """`pattern` compiled for bytes; raises OperatorError with the cause and the place."""
+    return _compiled(to_re2(pattern), _options())
+
+
+def _compile_longest(pattern: bytes) -> re2._Regexp:
+    options = _options()
+    options.longest_match = True
+    return _compiled(pattern, options)
+
+
+def _compiled(pattern: bytes, options: re2.Options) -> re2._Regexp:
     try:
-        return re2.compile(to_re2(pattern), _options())
+        return re2.compile(pattern, options)
     except re2.error as error:
         cause = error.args[0]
         text = cause.decode("utf-8", "replace") if isinstance(cause, bytes) else str(cause)

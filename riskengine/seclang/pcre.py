@@ -6,7 +6,7 @@ r"""PCRE patterns in the words of RE2: what is the same is translated, the rest 
 - `\s` takes the vertical tab and `\h` is space or tab, as in PCRE; `\Z` is `\n?\z`.
 - A negative look-behind that lists words, at the beginning, is told without one (pcre_behind.py).
 - Other look-around, back-references, recursion, conditions and `\G` are refused: most of them are
-  not regular.
+  not regular. For look-ahead and back-references there is another way (pcre_weaker.py).
 """
 
 import re
@@ -14,7 +14,7 @@ import re
 from riskengine.errors import OperatorError
 from riskengine.seclang.pcre_behind import without_look_behind
 
-_TOKEN = re.compile(
+TOKEN = re.compile(
     rb"""
     (?P<escape>\\(?:x\{[0-9a-fA-F]+\}|x[0-9a-fA-F]{0,2}|[pPgk]\{[^}]*\}|Q.*?(?:\\E|\Z)|.))
     |(?P<set>\[\^?\]?(?:\[:\^?[a-z]+:\]|\\.|[^\]\\])*\])
@@ -24,6 +24,7 @@ _TOKEN = re.compile(
     """,
     re.DOTALL | re.VERBOSE,
 )
+"""The pieces of a pattern, one behind the other."""
 _ESCAPES = {rb"\s": rb"[\s\x0b]", rb"\S": rb"[^\s\x0b]", rb"\h": rb"[ \t]", rb"\Z": rb"\n?\z"}
 _SET_ESCAPE = re.compile(rb"\\(?:([0-7]{1,3})|.)", re.DOTALL)
 _SET_ESCAPES = {rb"\s": rb"\s\x0b", rb"\h": rb" \t", rb"\b": rb"\x08", rb"\e": rb"\x1b"}
@@ -41,10 +42,11 @@ _REFUSED = [
 def to_re2(pattern: bytes) -> bytes:
     """`pattern` for RE2; raises OperatorError naming the construct and its place."""
     pattern = without_look_behind(pattern)
-    return b"".join([_translated(token) for token in _TOKEN.finditer(pattern)])
+    return b"".join([translated(token) for token in TOKEN.finditer(pattern)])
 
 
-def _translated(token: re.Match[bytes]) -> bytes:
+def translated(token: re.Match[bytes]) -> bytes:
+    """One piece of a pattern for RE2; OperatorError as above."""
     text = token[0]
     if token["set"]:
         return _SET_ESCAPE.sub(_in_set, text)

@@ -7,6 +7,8 @@ from typing import NamedTuple
 from riskengine.errors import OperatorError
 from riskengine.seclang.operators_phrases import phrases_in_files, phrases_of
 from riskengine.seclang.pcre import to_re2
+from riskengine.seclang.pcre_behind import without_look_behind
+from riskengine.seclang.pcre_weaker import is_irregular, weaker, without_leading
 from riskengine.seclang.rules import Condition
 from riskengine.seclang.sqli import HINT as SQLI_HINT
 from riskengine.seclang.xss import HINT as XSS_HINT
@@ -66,9 +68,15 @@ def weakened(pattern: bytes) -> list[bytes]:
     return result
 
 
+def _of_pattern(pattern: bytes) -> Expressions:
+    irregular = is_irregular(pattern)
+    scanned = weaker(without_leading(pattern)) if irregular else to_re2(pattern)
+    return Expressions((_scannable(scanned),), not irregular)
+
+
 def _scannable(pattern: bytes) -> bytes:
     r"""`$` is the very end: hyperscan's would also be before a last newline."""
-    return _END.sub(lambda found: rb"\z" if found[1] else found[0], to_re2(pattern))
+    return _END.sub(lambda found: rb"\z" if found[1] else found[0], pattern)
 
 
 def _literals(phrases: list[bytes]) -> Expressions:
@@ -93,7 +101,7 @@ def _outside(condition: Condition) -> Expressions:
 
 
 _OF_ARGUMENT: Mapping[str, Callable[[bytes], Expressions]] = {
-    "rx": lambda argument: Expressions((_scannable(argument),), True),
+    "rx": lambda argument: _of_pattern(without_look_behind(argument)),
     "pm": lambda argument: _literals(phrases_of(argument)),
     "contains": lambda argument: Expressions((_quoted(argument),), True),
     "strmatch": lambda argument: Expressions((_quoted(argument),), True),

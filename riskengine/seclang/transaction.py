@@ -119,6 +119,13 @@ class Transaction:
         """Names and values of the body; none in phase 1."""
         return self._body.arguments
 
+    @property
+    def body_read(self) -> tuple[int, int]:
+        """Bytes of the body, unpacked, and how many values it was taken apart into."""
+        body = self._body
+        several = (body.arguments, body.files, body.part_headers, body.xml_attributes)
+        return len(self._unpacked.body), sum(map(len, several))
+
     def entries(self, variable: str) -> Entries:
         """All values of a variable that speaks of the request; empty for TX and MATCHED_..."""
         known = self._entries.get(variable)

@@ -1,7 +1,7 @@
 """A set of signatures compiled: for each route the evaluator that serves there."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from riskengine.errors import OperatorError, RulesetError
@@ -10,7 +10,13 @@ from riskengine.ruleset.path_patterns import PathPatterns
 from riskengine.ruleset.signature_files import files_of
 from riskengine.ruleset.signatures import Exclusion, Points, RouteSignatures, SignatureSet
 from riskengine.seclang.building import build
-from riskengine.seclang.exemptions import Exemption, exempted, parse_exemption
+from riskengine.seclang.exemptions import (
+    Exemption,
+    Sparing,
+    exempted,
+    parse_exemption,
+    parse_sparing,
+)
 from riskengine.seclang.fast import FastRules
 from riskengine.seclang.pattern_cache import PatternCache
 from riskengine.seclang.reader import Reading, read_rules
@@ -58,8 +64,9 @@ class CompiledSet:
         self.meant = origin_test(source.match)
         reading = read_set(source, directory)
         self.files = len(reading.rules.rules)
-        everywhere, self.local = _split(exclusions)
-        rules = exempted(reading.rules, everywhere)
+        left_out = _split(exclusions)
+        self.local = tuple(left_out.local)
+        rules = exempted(reading.rules, left_out.everywhere, left_out.sparings)
         built: dict[tuple[tuple[str, bytes], ...], FastRules] = {}
 
         def variant(own: RouteSignatures | None) -> Variant:
@@ -98,7 +105,9 @@ def read_set(source: SignatureSet, directory: Path) -> Reading:
 
 def rules_of(source: SignatureSet, exclusions: tuple[Exclusion, ...], directory: Path) -> RuleSet:
     """The rules of a set without what is excluded everywhere."""
-    return exempted(read_set(source, directory).rules, _split(exclusions)[0])
+    left_out = _split(exclusions)
+    rules = read_set(source, directory).rules
+    return exempted(rules, left_out.everywhere, left_out.sparings)
 
 
 def _variables(source: SignatureSet, own: RouteSignatures | None) -> dict[str, bytes]:
@@ -121,21 +130,33 @@ def _variables(source: SignatureSet, own: RouteSignatures | None) -> dict[str, b
     }
 
 
-def _split(
-    exclusions: Iterable[Exclusion],
-) -> tuple[list[Exemption], tuple[LocalExemption, ...]]:
-    everywhere: list[Exemption] = []
-    local: list[LocalExemption] = []
+@dataclass(frozen=True, slots=True)
+class _LeftOut:
+    """Exclusions by what they do."""
+
+    everywhere: list[Exemption] = field(default_factory=list)
+    sparings: list[Sparing] = field(default_factory=list)
+    local: list[LocalExemption] = field(default_factory=list)
+
+    def add(self, one: Exclusion) -> None:
+        if one.value is not None:
+            self.sparings.append(parse_sparing(one.rule, one.tag, one.value))
+            return
+        exemption = parse_exemption(one.rule, one.tag, one.parameter)
+        if one.path is None and not one.routes:
+            self.everywhere.append(exemption)
+            return
+        paths = PathPatterns((one.path,)) if one.path is not None else None
+        self.local.append(LocalExemption(exemption, paths, one.routes))
+
+
+def _split(exclusions: Iterable[Exclusion]) -> _LeftOut:
+    left_out = _LeftOut()
     for one in exclusions:
         try:
-            exemption = parse_exemption(one.rule, one.tag, one.parameter)
+            left_out.add(one)
         except OperatorError as error:
             raise RulesetError(
                 [f"signatures.yaml: exclusion of {one.rule or one.tag}: {error}"]
             ) from None
-        if one.path is None and not one.routes:
-            everywhere.append(exemption)
-            continue
-        paths = PathPatterns((one.path,)) if one.path is not None else None
-        local.append(LocalExemption(exemption, paths, one.routes))
-    return everywhere, tuple(local)
+    return left_out

@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from riskengine.request import Request, make_request
+from riskengine.seclang.building import build
+from riskengine.seclang.evaluation import Evaluation
+from riskengine.seclang.fast import FastRules, Outcome
+from riskengine.seclang.pattern_cache import PatternCache, default_directory
 from riskengine.seclang.reader import read_rules
 from riskengine.seclang.rules import RuleSet
+from riskengine.seclang.specialize import specialize
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 CRS = SHARED / "crs" / "ruleset"
@@ -30,6 +35,22 @@ def crs_rules() -> RuleSet:
     """The whole CRS with its set-up as shipped."""
     files = [CRS / "crs-setup.conf.example", *sorted((CRS / "rules").glob("REQUEST-*.conf"))]
     return read_rules(files).rules
+
+
+def crs_tx(paranoia: int) -> dict[str, bytes]:
+    """What the set-up says, for tests that run the CRS on its own."""
+    return {"blocking_paranoia_level": b"%d" % paranoia, "crs_setup_version": b"429"}
+
+
+def fast_rules(rules: RuleSet, tx: dict[str, bytes]) -> FastRules:
+    """The fast evaluator; patterns that were compiled before are taken from the user's cache."""
+    return build(specialize(rules, tx), PatternCache(default_directory()).compiled)
+
+
+def findings(evaluation: Evaluation | Outcome) -> object:
+    """Which rules fired, on what, for how many points, and which one stopped the request."""
+    fired = [(one.rule.id, one.found, one.points) for one in evaluation.fired if one.rule.recorded]
+    return fired, evaluation.stopped.rule.id if evaluation.stopped is not None else 0
 
 
 @cache

@@ -10,20 +10,16 @@ from benchmarks.detection import DATA, good_requests
 from riskengine.analyst.log_readers import LogReader
 from riskengine.analyst.traffic import LoggedRequest
 from riskengine.request import Request
-from riskengine.seclang.building import build
-from riskengine.seclang.evaluation import Evaluation
-from riskengine.seclang.fast import FastRules, Outcome
-from riskengine.seclang.pattern_cache import PatternCache, default_directory
+from riskengine.seclang.fast import FastRules
 from riskengine.seclang.plain import evaluate
 from riskengine.seclang.reader import read_rules
 from riskengine.seclang.rules import RuleSet
-from riskengine.seclang.specialize import specialize
-from tests.seclang.crs_requests import crs_rules
+from tests.seclang.crs_requests import crs_rules, crs_tx, fast_rules, findings
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "data" / "samples"
 TX = {"inbound_anomaly_score_threshold": b"5"}
-CRS_TX = {"blocking_paranoia_level": b"1", "crs_setup_version": b"429"}
+CRS_TX = crs_tx(1)
 EVERY = 10
 BATCH = 64
 
@@ -43,14 +39,13 @@ def small() -> RuleSet:
 @pytest.fixture(scope="module")
 def fast() -> FastRules:
     """The CRS; asked for only where it is."""
-    program = specialize(crs_rules(), CRS_TX)
-    return build(program, PatternCache(default_directory()).compiled)
+    return fast_rules(crs_rules(), CRS_TX)
 
 
 @pytest.mark.parametrize("name", ["known-good.jsonl", "mixed.jsonl"])
 def test_they_agree_on_the_samples_of_the_project(small: RuleSet, name: str) -> None:
     requests = list(islice(logged(SAMPLES / name), 0, None, EVERY))
-    quickly = build(specialize(small, TX), PatternCache(None).compiled)
+    quickly = fast_rules(small, TX)
     assert len(requests) > 100
     assert not differing(small, quickly, TX, requests)
 
@@ -88,8 +83,3 @@ def differing(
 def quick(fast: FastRules, requests: list[Request]) -> Iterable[object]:
     for start in range(0, len(requests), BATCH):
         yield from map(findings, fast.evaluate(requests[start : start + BATCH]))
-
-
-def findings(evaluation: Evaluation | Outcome) -> object:
-    fired = [(one.rule.id, one.found, one.points) for one in evaluation.fired if one.rule.recorded]
-    return fired, evaluation.stopped.rule.id if evaluation.stopped is not None else 0

@@ -1,69 +1,13 @@
 """What a limit rule may ask beside a window: costs, quotas, groups, rollout, pairs, guards."""
 
-import asyncio
 from typing import Any
 
 import pytest
 
-from riskengine.clock import ManualClock
 from riskengine.decision import Verdict
-from riskengine.inspection import Batch, Inspection
-from riskengine.request import Request
-from riskengine.ruleset.limits import LimitsFile
-from riskengine.ruleset.routes import Route, RouteTable
-from riskengine.stages.escalation import Escalations
 from riskengine.stages.limit_periods import Periods
-from riskengine.stages.rate_limits import RateLimitsStage
-from riskengine.store.counters import Hit
-from riskengine.store.memory import MemoryCounters
-from tests.stages.test_rate_limits import limit, request
-
-ROUTES = RouteTable(
-    [
-        Route(id="search", path="/search", points=5),
-        Route(id="page", path="/page"),
-    ]
-)
-NOON = 1_795_518_000.0  # 2026-11-24 12:00 in Berlin
-DAY_S = 86_400
-
-
-class Recording(MemoryCounters):
-    """Remembers the keys that were counted."""
-
-    def __init__(self, clock: ManualClock) -> None:
-        super().__init__(clock)
-        self.hits: list[Hit] = []
-
-    async def hit(self, requests: Any, **more: Any) -> Any:
-        self.hits += [hit for hits in requests for hit in hits]
-        return await super().hit(requests, **more)
-
-
-class Bench:
-    """A stage over memory, on a clock that the test moves."""
-
-    def __init__(self, *limits: dict[str, Any], at: float = NOON, **more: Any) -> None:
-        self.clock = ManualClock(at)
-        self.counters = Recording(self.clock)
-        self._more = more
-        self.load(*limits)
-
-    def load(self, *limits: dict[str, Any]) -> None:
-        """As a reload does: new rules over the counters that there are."""
-        rules = LimitsFile.model_validate({"limits": list(limits)})
-        self.stage = RateLimitsStage(rules, self.counters, clock=self.clock, **self._more)
-
-    async def run(self, *requests: Request) -> list[Inspection]:
-        now = self.clock.now()
-        batch = Batch.of(requests, ROUTES, now=now, deadline=self.clock.monotonic() + 1)
-        await self.stage.inspect(batch)
-        batch.settle()
-        return batch.every
-
-    async def verdicts(self, *requests: Request) -> str:
-        """A letter for each request: a, t or d."""
-        return "".join([(await self.run(one))[0].verdict.word[0] for one in requests])
+from tests.stages.limit_bench import limit, request
+from tests.stages.limit_feature_bench import NOON, Bench
 
 
 @pytest.mark.parametrize("algorithm", ["strict", "exact", "approx", "pace"])
@@ -147,114 +91,6 @@ async def test_a_pair_throttles_first_and_denies_who_goes_on() -> None:
     assert await bench.verdicts(request()) == "a"
 
 
-async def test_all_rules_that_match_count() -> None:
-    bench = Bench(limit(id="all"), limit(id="page", match={"paths": ["/page"]}))
-    [inspection] = await bench.run(request(path="/page"))
-    assert [state.rule_id for state in inspection.limits] == ["all", "page"]
-
-
-@pytest.mark.parametrize(
-    ("asked", "counted"),
-    [
-        (request(path="/page", method="POST"), "page-posts"),
-        (request(path="/page"), "page"),
-        (request(path="/page/deep/below"), "below-page"),
-        (request(path="/elsewhere"), "rest"),
-    ],
-)
-async def test_of_a_group_only_the_most_specific_rule_counts(asked: Request, counted: str) -> None:
-    bench = Bench(
-        limit(id="rest", group="pages"),
-        limit(id="below-all", group="pages", match={"paths": ["/page/**"]}, mode="disabled"),
-        limit(id="below-page", group="pages", match={"paths": ["/page/deep/**"]}),
-        limit(id="page", group="pages", match={"paths": ["/page"]}),
-        limit(id="page-posts", group="pages", match={"paths": ["/page"], "methods": ["POST"]}),
-        limit(id="outside"),
-    )
-    [inspection] = await bench.run(asked)
-    assert sorted(state.rule_id for state in inspection.limits) == sorted([counted, "outside"])
-
-
-async def test_an_observing_rule_takes_no_place_in_its_group() -> None:
-    bench = Bench(
-        limit(id="watch", group="g", match={"paths": ["/page"]}, mode="observe"),
-        limit(id="real", group="g"),
-    )
-    [inspection] = await bench.run(request(path="/page"))
-    assert {(state.rule_id, state.observed) for state in inspection.limits} == {
-        ("watch", True),
-        ("real", False),
-    }
-
-
-async def test_some_keys_have_a_limit_of_their_own() -> None:
-    overrides = {"lim": {"acme": 4, "203.0.113.9": 1, "2001:db8::1": 3, "o'hara": 1}}
-    bench = Bench(limit(key=["user"], limit=2), overrides=overrides)
-    assert await bench.verdicts(*[request(user_id="acme")] * 5) == "aaaat"
-    assert await bench.verdicts(*[request(user_id="other")] * 3) == "aat"
-    assert await bench.verdicts(*[request(user_id="o'hara")] * 2) == "at"
-    bench = Bench(limit(limit=2), overrides=overrides)
-    assert await bench.verdicts(*[request("203.0.113.9")] * 2) == "at"
-    assert await bench.verdicts(*[request("2001:db8::77")] * 4) == "aaat"
-
-
-async def test_an_override_of_two_parts_names_both() -> None:
-    bench = Bench(limit(key=["ip", "user"]), overrides={"lim": {"203.0.113.7,ada": 1}})
-    assert await bench.verdicts(*[request(user_id="ada")] * 2) == "at"
-    assert await bench.verdicts(*[request(user_id="bob")] * 2) == "aa"
-
-
-async def test_a_rollout_enforces_about_its_share_of_keys_and_always_the_same_ones() -> None:
-    clients = [request(f"198.51.{n // 250}.{n % 250}") for n in range(1_000)]
-    stopped: list[set[str]] = []
-    for share in (0, 25, 60, 100):
-        bench = Bench(limit(limit=1, rollout=share))
-        await bench.run(*clients)
-        judged = await bench.run(*clients)
-        assert all(inspection.hits for inspection in judged)
-        stopped.append({i.request.address.text for i in judged if i.verdict is Verdict.THROTTLE})
-    assert [len(some) for some in (stopped[0], stopped[3])] == [0, 1_000]
-    assert 190 < len(stopped[1]) < 310
-    assert stopped[1] < stopped[2], "who is in stays in when the share grows"
-
-
-async def test_a_rule_holds_between_its_moments_only() -> None:
-    bench = Bench(
-        limit(limit=1, starts_at="2026-11-24T12:00:00Z", expires_at="2026-11-24T13:00:00Z")
-    )
-    assert await bench.verdicts(request(), request()) == "aa"
-    bench.clock.advance(3_600)
-    assert await bench.verdicts(request(), request()) == "at"
-    bench.clock.advance(3_600)
-    assert await bench.verdicts(request(), request()) == "aa"
-
-
-async def test_a_new_limit_holds_for_what_was_counted_and_a_new_window_starts_afresh() -> None:
-    bench = Bench(limit(limit=5))
-    assert await bench.verdicts(*[request()] * 4) == "aaaa"
-    bench.load(limit(limit=3))
-    assert await bench.verdicts(request()) == "t"
-    bench.load(limit(limit=6))
-    assert await bench.verdicts(*[request()] * 3) == "aat"
-    bench.load(limit(limit=2, window="2m"))
-    assert await bench.verdicts(*[request()] * 3) == "aat"
-    bench.load(limit(limit=2, algorithm="exact"))
-    assert await bench.verdicts(*[request()] * 3) == "aat"
-    bench.load(limit(limit=6))
-    assert await bench.verdicts(request()) == "t", "what the first window holds is still there"
-
-
-async def test_a_rule_that_is_switched_off_and_on_goes_on_where_it_was() -> None:
-    bench = Bench(limit(limit=1))
-    assert await bench.verdicts(request()) == "a"
-    bench.load(limit(limit=1, mode="disabled"))
-    assert await bench.verdicts(request()) == "a"
-    bench.load(limit(limit=1, mode="observe"))
-    assert await bench.verdicts(request()) == "a"
-    bench.load(limit(limit=1))
-    assert await bench.verdicts(request()) == "t"
-
-
 async def test_keys_carry_the_version_of_their_format() -> None:
     bench = Bench(limit())
     await bench.run(request())
@@ -312,50 +148,3 @@ async def test_requests_in_flight_hold_places_that_only_counted_requests_take() 
     assert await bench.verdicts(request(), request()) == "at"
     bench.clock.advance(30)
     assert await bench.verdicts(request()) == "t", "few has room for three in a minute only"
-
-
-class Bans:
-    """Remembers for how long whom."""
-
-    def __init__(self) -> None:
-        self.lengths: list[float] = []
-
-    def ban(self, request: Request, *, rule_id: str, for_s: float, all_hosts: bool) -> None:
-        assert (request.address.text, rule_id) == ("203.0.113.7", "lim")
-        self.lengths.append(for_s)
-
-
-async def test_who_offends_again_is_banned_for_longer_and_comes_down_with_time() -> None:
-    bans, clock = Bans(), ManualClock(NOON)
-    escalations = Escalations(MemoryCounters(clock), bans)
-    escalating = limit(
-        limit=1, verdict="deny", escalation={"bans": ["1m", "10m", "1h"], "forget": "1d"}
-    )
-
-    async def offend() -> None:
-        """With a limit that starts afresh each time."""
-        bench = Bench(escalating, at=clock.now(), escalations=escalations)
-        await bench.run(*[request()] * 3)
-        await escalations.settled()
-
-    for pause_s in (0.0, 2.0, 70.0, 700.0, 4_000.0, 4_000.0):
-        clock.advance(pause_s)
-        await offend()
-    assert bans.lengths == [60, 600, 3_600, 3_600, 3_600], "the second was within a minute"
-    for days in (2.5, 10):
-        clock.advance(days * DAY_S)
-        await offend()
-    assert bans.lengths[5:] == [600, 60]
-
-
-async def test_watching_rules_and_throttles_are_no_offence() -> None:
-    bans = Bans()
-    clock = ManualClock(NOON)
-    escalations = Escalations(MemoryCounters(clock), bans)
-    steps = {"bans": ["1m"], "forget": "1d"}
-    for fields in ({"verdict": "deny", "mode": "observe"}, {"deny_above": 50}):
-        bench = Bench(limit(limit=1, escalation=steps, **fields), escalations=escalations)
-        await bench.run(*[request()] * 3)
-        await escalations.settled()
-    await asyncio.sleep(0)
-    assert bans.lengths == []

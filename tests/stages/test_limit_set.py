@@ -5,8 +5,8 @@ import math
 from riskengine.decision import RuleHit, Verdict
 from riskengine.inspection import Batch
 from riskengine.stages.limit_set import KNOWN_MAX
-from tests.stages.test_limit_features import ROUTES, Bench
-from tests.stages.test_rate_limits import limit, request
+from tests.stages.limit_bench import limit, request
+from tests.stages.limit_feature_bench import ROUTES, Bench
 
 
 async def test_a_client_that_comes_back_is_counted_as_it_was_the_first_time() -> None:

@@ -7,6 +7,7 @@ import pytest
 from riskengine.clock import ManualClock
 from riskengine.decision import Decision, Verdict
 from riskengine.engine import Engine
+from riskengine.errors import RulesetError
 from riskengine.inspection import Batch
 from riskengine.request import Request, make_request
 from riskengine.ruleset.loader import load_ruleset
@@ -105,6 +106,61 @@ async def test_an_exclusion_holds_where_it_says_and_nowhere_else(
     decisions = await decide(rules, *map(ask, passing), *map(ask, stopped))
     expected = [Verdict.ALLOW] * len(passing) + [Verdict.DENY] * len(stopped)
     assert [decision.verdict for decision in decisions] == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "points"),
+    [
+        ("q=heart+attack", 0),
+        ("q=attack", 5),
+        ("q=heart+attack;attack", 5),
+        ("q=attack&p=heart+attack", 5),
+        ("q=attack&p=attack", 10),
+        ("p=heart+attack&q=lung+attack", 0),
+    ],
+)
+async def test_an_exclusion_by_value_spares_whole_values_of_that_form(
+    rules: Path, query: str, points: int
+) -> None:
+    form = "'(?:heart|lung) attack'"
+    write(rules, exclusions=f"exclusions:\n  - {{rule: 1, value: {form}, description: Health.}}\n")
+    [decision] = await decide(rules, ask(query=query))
+    assert (decision.verdict is Verdict.DENY) is (points > 0)
+    assert [hit.detail.endswith(f"({points} points)") for hit in decision.hits[:1]] == [True] * (
+        points > 0
+    )
+
+
+async def test_an_exclusion_by_value_and_tag_leaves_chains_and_other_rules_alone(
+    rules: Path,
+) -> None:
+    chain = """
+SecRule ARGS "@contains attack" "id:2,phase:2,pass,log,tag:loud,chain"
+    SecRule MATCHED_VAR "@rx !$" "setvar:tx.inbound_anomaly_score_pl1=+5"
+SecAction "id:3,phase:2,pass,log,tag:loud"
+"""
+    (rules / "own" / "more.conf").write_text(chain)
+    write(rules, exclusions="exclusions:\n  - {tag: loud, value: 'an? attack!', description: A.}\n")
+    [spared, found] = await decide(rules, ask(query="q=an attack!"), ask(query="q=attack!"))
+    assert {hit.rule_id for hit in spared.hits} == {"1", "3", "own"}
+    assert {hit.rule_id for hit in found.hits} == {"1", "2", "3", "own"}
+
+
+@pytest.mark.parametrize(
+    ("exclusion", "message"),
+    [
+        ("rule: 1, value: '(a'", r"signatures.yaml: exclusion of 1: @rx: .* missing \)"),
+        ("rule: 1, value: a, path: /search", "value holds everywhere: leave out"),
+        ('rule: 1, value: a, parameter: "ARGS:q"', "value holds everywhere: leave out"),
+        ("rule: 1, value: ''", "must be text of 1 to 1024 characters"),
+    ],
+)
+def test_an_exclusion_by_value_that_cannot_be_had_is_refused(
+    rules: Path, exclusion: str, message: str
+) -> None:
+    write(rules, exclusions=f"exclusions:\n  - {{{exclusion}, description: Ours.}}\n")
+    with pytest.raises(RulesetError, match=message):
+        Engine(load_ruleset(rules), counters=MemoryCounters(ManualClock(0.0)))
 
 
 async def test_sampling_looks_at_a_share_of_addresses_and_always_at_the_same(rules: Path) -> None:
