@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from riskengine.seclang.rules import Condition, Rule, Target
-from riskengine.seclang.scan_patterns import Expressions, expressions_of, is_ordinary
+from riskengine.seclang.scan_patterns import Expressions, are_caseless, expressions_of, is_ordinary
 from riskengine.seclang.specialize import Program, uncertain_names
 
 _SHAPE = frozenset({"REQUEST_HEADERS_NAMES", "REQUEST_METHOD", "REQUEST_PROTOCOL"})
@@ -24,6 +24,11 @@ class Answerable:
     condition: Condition
     expressions: Expressions | None
     """What a scan looks for; None where the operator is asked."""
+
+    @property
+    def caseless(self) -> bool:
+        """Whether the scan finds in any value what it finds in its lower case."""
+        return self.expressions is not None and are_caseless(self.condition, self.expressions)
 
 
 @dataclass(frozen=True, slots=True)

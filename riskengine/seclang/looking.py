@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable
 
+from riskengine.seclang.demands import Demand
 from riskengine.seclang.evaluation import VALUE_COST
 from riskengine.seclang.scanner import Scanner
 from riskengine.seclang.transaction import Transaction
-from riskengine.seclang.value_plans import Demand, Node
+from riskengine.seclang.value_plans import Node
 
 KEPT_MAX = 65_536
 LENGTH_MAX = 256
@@ -40,15 +41,16 @@ class Looking:
         held, cost = 0, 0
         if view.few and len(view.few) <= 1 + (length >> 6):
             held, cost = _asked(view.few, value), length + VALUE_COST
-        elif view.positive or view.negative or view.confirmed:
-            found = self._scanner.bits_in(value)
+        elif view.scanned:
+            found = self._scanner.bits_in(value, view.alphabet)
             held = found & view.positive | ~found & view.negative
             cost = length + VALUE_COST
-            for demand in view.confirmed:
-                if found & demand.bit:
-                    cost += length
-                    if demand.match(value) is not None:
-                        held |= demand.bit
+            if found & view.inexact:
+                for demand in view.confirmed:
+                    if found & demand.bit:
+                        cost += length
+                        if demand.match(value) is not None:
+                            held |= demand.bit
         if view.direct:
             held |= _asked(view.direct, value)
             cost += length * len(view.direct)

@@ -1,43 +1,34 @@
 """Which conditions a value must be held against, and behind which transformations.
 
-A tree of transformation prefixes: a step that cannot change a value of its kinds of bytes is not
-taken, and what is then equal is looked at once.
+A tree of transformation prefixes: a step that cannot change a value is not taken, and what is then
+equal is looked at once.
 """
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from riskengine.seclang.operators_contract import Match
-from riskengine.seclang.transform_triggers import kinds_of, simplified
-from riskengine.seclang.transforms import TRANSFORMS, Transform
+from riskengine.seclang.demands import Demand, without_lowercase
+from riskengine.seclang.steps import STEPS
+from riskengine.seclang.transform_triggers import MAY_CHANGE, simplified
+from riskengine.seclang.transforms import Transform
+from riskengine.seclang.value_kinds import PLAIN, TABLE, alphabet_of, triggered_by
 
-Chain = tuple[str, ...]
 FEW = 8
-
-
-class Demand(NamedTuple):
-    """One condition, as far as it concerns one value."""
-
-    chain: Chain
-    """The transformations that are still to be done."""
-    bit: int
-    """The condition's bit."""
-    scanned: bool
-    """Whether the scan knows its pattern."""
-    negated: bool
-    match: Callable[[bytes], Match | None]
-    """The operator."""
-    exact: bool = True
-    """Whether the scan alone tells; otherwise the operator confirms what it finds."""
+_CHOICES_MAX = 4_096
 
 
 class View(NamedTuple):
-    """What to do with a value of certain kinds of bytes."""
+    """What to do with a value."""
 
+    alphabet: int
+    """The smallest one that has all bytes of the value."""
+    scanned: bool
+    """Whether a scan tells anything."""
     positive: int
     """Conditions that hold when their pattern is found."""
     negative: int
     """Conditions that hold when it is not."""
+    inexact: int
     confirmed: tuple[Demand, ...]
     """Conditions that may hold when their pattern is found: the operator is asked then."""
     direct: tuple[Demand, ...]
@@ -46,55 +37,70 @@ class View(NamedTuple):
     children: tuple[tuple[Transform, "Node"], ...]
 
 
+class _Choice(NamedTuple):
+    """The views of values that hold certain kinds of bytes."""
+
+    alphabet: int
+    triggered: frozenset[str]
+    doubts: tuple[tuple[int, str, Callable[[bytes], bool]], ...]
+    """Steps that a closer look may rule out, each with a bit."""
+    views: dict[int, View]
+    """By the bits of those that may change the value."""
+
+
 class Node:
     """Demands on a value; made once for each distinct set of demands."""
 
-    __slots__ = ("_demands", "_family", "_views")
+    __slots__ = ("_alike", "_choices", "_demands", "_family", "_steps")
 
     def __init__(self, demands: Sequence[Demand], family: "Nodes") -> None:
         self._demands = demands
         self._family = family
-        self._views: dict[frozenset[int], View] = {}
+        self._steps = frozenset(step for demand in demands for step in demand.chain)
+        self._choices: dict[frozenset[int], _Choice] = {}
+        self._alike: dict[tuple[int, frozenset[str]], _Choice] = {}
 
     def view(self, value: bytes) -> View:
         """What to do with `value`."""
-        kinds = kinds_of(value)
-        known = self._views.get(kinds)
-        if known is None:
-            known = self._views[kinds] = self._viewed(kinds)
-        return known
+        kinds = frozenset(value.translate(TABLE, PLAIN))
+        choice = self._choices.get(kinds) or self._choice(kinds)
+        steps = 0
+        for bit, _, may_change in choice.doubts:
+            if may_change(value):
+                steps |= bit
+        view = choice.views.get(steps)
+        if view is None:
+            view = choice.views[steps] = self._viewed(choice, steps)
+        return view
 
-    def _viewed(self, kinds: frozenset[int]) -> View:
-        direct: list[Demand] = []
-        scanned: list[Demand] = []
+    def _choice(self, kinds: frozenset[int]) -> _Choice:
+        alphabet, triggered = alphabet_of(kinds), triggered_by(kinds) & self._steps
+        choice = self._alike.get((alphabet, triggered))
+        if choice is None:
+            doubtful = sorted(triggered & MAY_CHANGE.keys())
+            doubts = tuple((1 << at, step, MAY_CHANGE[step]) for at, step in enumerate(doubtful))
+            choice = self._alike[alphabet, triggered] = _Choice(alphabet, triggered, doubts, {})
+        if len(self._choices) >= _CHOICES_MAX:
+            self._choices.clear()
+        self._choices[kinds] = choice
+        return choice
+
+    def _viewed(self, choice: _Choice, steps: int) -> View:
+        idle = frozenset(step for bit, step, _ in choice.doubts if not steps & bit)
+        here: list[Demand] = []
         behind: dict[str, list[Demand]] = {}
         for demand in self._demands:
-            chain = simplified(demand.chain, kinds)
-            if chain:
-                behind.setdefault(chain[0], []).append(demand._replace(chain=chain[1:]))
-                continue
-            (scanned if demand.scanned else direct).append(demand)
-        confirmed = tuple(demand for demand in scanned if not demand.exact)
-        few = tuple(scanned) if len(scanned) <= FEW else ()
-        children = tuple(
-            (TRANSFORMS[step], self._family.node(demands)) for step, demands in behind.items()
-        )
-        return View(
-            _bits(scanned, negated=False),
-            _bits(scanned, negated=True),
-            confirmed,
-            tuple(direct),
-            few,
-            children,
-        )
+            chain = simplified(demand.chain, choice.triggered, idle)
+            left = without_lowercase(demand._replace(chain=chain))
+            if left.chain:
+                further = left._replace(chain=left.chain[1:])
+                behind.setdefault(left.chain[0], []).append(further)
+            else:
+                here.append(left)
+        return _view(choice.alphabet, tuple(dict.fromkeys(here)), self._children(behind))
 
-
-def _bits(demands: Sequence[Demand], *, negated: bool) -> int:
-    bits = 0
-    for demand in demands:
-        if demand.exact and demand.negated is negated:
-            bits |= demand.bit
-    return bits
+    def _children(self, behind: dict[str, list[Demand]]) -> tuple[tuple[Transform, "Node"], ...]:
+        return tuple((STEPS[step], self._family.node(some)) for step, some in behind.items())
 
 
 class Nodes:
@@ -107,3 +113,29 @@ class Nodes:
         """The node of these demands."""
         key = tuple(dict.fromkeys(demands))
         return self._known.setdefault(key, Node(key, self))
+
+
+def _view(
+    alphabet: int, demands: Sequence[Demand], children: tuple[tuple[Transform, Node], ...]
+) -> View:
+    scanned = tuple(demand for demand in demands if demand.scanned)
+    confirmed = tuple(demand for demand in scanned if not demand.exact)
+    return View(
+        alphabet,
+        bool(scanned),
+        _bits(scanned, negated=False),
+        _bits(scanned, negated=True),
+        sum({demand.bit for demand in confirmed}),
+        confirmed,
+        tuple(demand for demand in demands if not demand.scanned),
+        scanned if len(scanned) <= FEW else (),
+        children,
+    )
+
+
+def _bits(demands: Sequence[Demand], *, negated: bool) -> int:
+    bits = 0
+    for demand in demands:
+        if demand.exact and demand.negated is negated:
+            bits |= demand.bit
+    return bits

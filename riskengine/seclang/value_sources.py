@@ -3,8 +3,10 @@
 import re2
 
 from riskengine.seclang.conditions import Answerable
+from riskengine.seclang.demands import Demand, without_lowercase
 from riskengine.seclang.rules import Target
-from riskengine.seclang.value_plans import Demand, Node, Nodes
+from riskengine.seclang.steps import ordered
+from riskengine.seclang.value_plans import Node, Nodes
 
 _KEYS_MAX = 8_192
 _KEY_LENGTH_MAX = 64
@@ -106,9 +108,14 @@ class Source:
             return []
         scanned, exact = one.bit in self._scanned, one.bit not in self._inexact
         return [
-            Demand(chain, one.bit, scanned, condition.negated, operator.match, exact)
+            without_lowercase(
+                Demand(
+                    ordered(chain), one.bit, scanned, condition.negated, operator.match, exact,
+                    caseless=scanned and one.caseless,
+                )
+            )
             for chain in chains
-        ]
+        ]  # fmt: skip
 
 
 def _concerns(target: Target, key: str, one: Answerable) -> bool:
