@@ -1,14 +1,27 @@
 """What one condition asks of one value."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from riskengine.seclang.operators_contract import Match
+from riskengine.seclang.operators_contract import Operator
 from riskengine.seclang.steps import LOWERCASE
 
 Chain = tuple[str, ...]
-Matcher = Callable[[bytes], Match | None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """One condition, as far as single values decide it. Each is equal to itself alone."""
+
+    bit: int
+    operator: Operator
+    negated: bool
+    scanned: bool
+    """Whether the scan knows its pattern."""
+    exact: bool
+    """Whether the scan alone tells; otherwise the operator confirms what it finds."""
+    caseless: bool
+    """Whether the scan finds in any value what it finds in its lower case."""
 
 
 class Demand(NamedTuple):
@@ -16,33 +29,20 @@ class Demand(NamedTuple):
 
     chain: Chain
     """The transformations that are still to be done."""
-    bit: int
-    """The condition's bit."""
-    scanned: bool
-    """Whether the scan knows its pattern."""
-    negated: bool
-    match: Matcher
-    """The operator."""
-    exact: bool = True
-    """Whether the scan alone tells; otherwise the operator confirms what it finds."""
-    caseless: bool = False
-    """Whether the scan finds in any value what it finds in its lower case."""
+    asked: Asked
+    lowers: bool = False
+    """Whether the operator, if it is asked, is asked about the lower case."""
+
+    def matches(self, value: bytes) -> bool:
+        """What the operator says, `!` left out."""
+        return self.asked.operator.match(value.lower() if self.lowers else value) is not None
 
 
-def without_lowercase(demand: Demand) -> Demand:
-    """The same demand; a last step to lower case is left to the operator where the scan can do
-    without it.
+def demand(chain: Chain, asked: Asked, *, lowers: bool = False) -> Demand:
+    """The demand behind `chain`.
+
+    A last step to lower case is left to the operator where the scan can do without it.
     """
-    if not demand.caseless or demand.chain[-1:] != (LOWERCASE,):
-        return demand
-    return demand._replace(chain=demand.chain[:-1], match=_InLowerCase(demand.match))
-
-
-@dataclass(frozen=True, slots=True)
-class _InLowerCase:
-    """An operator that is asked about the lower case of values."""
-
-    match: Matcher
-
-    def __call__(self, value: bytes) -> Match | None:
-        return self.match(value.lower())
+    if asked.caseless and chain[-1:] == (LOWERCASE,):
+        return Demand(chain[:-1], asked, True)
+    return Demand(chain, asked, lowers)

@@ -10,10 +10,10 @@ from riskengine.seclang.counts import Counts
 from riskengine.seclang.evaluation import BudgetError
 from riskengine.seclang.looking import KEPT_MAX, LENGTH_MAX, Answer, Looking
 from riskengine.seclang.rules import Target
-from riskengine.seclang.scanner import Scanner
+from riskengine.seclang.scan_groups import ScanGroup
 from riskengine.seclang.targets import MULTIPART_FLAGS
 from riskengine.seclang.transaction import Entry, Pairs, Transaction, cookies_of, header_bytes
-from riskengine.seclang.value_plans import Node, Nodes
+from riskengine.seclang.value_plans import Node
 from riskengine.seclang.value_sources import Source, Values
 
 _OF_PATH = ("PATH_INFO", "REQUEST_BASENAME", "REQUEST_FILENAME")
@@ -43,13 +43,11 @@ class HeldConditions:
     def __init__(
         self,
         answerable: tuple[Answerable, ...],
-        scanner: Scanner,
-        scanned: frozenset[int],
-        inexact: frozenset[int],
+        groups: Sequence[ScanGroup],
     ) -> None:
-        """`scanned` are bits whose patterns the scanner knows, `inexact` those to be confirmed."""
-        self._looking = Looking(scanner)
-        source = Source(answerable, scanned, inexact, Nodes())
+        """The last of `groups` knows all that a scan can tell."""
+        self._looking = Looking()
+        source = Source(answerable, groups)
         self._query_names = source.of("ARGS_NAMES", "ARGS_GET_NAMES")
         self._query_values = source.of("ARGS", "ARGS_GET")
         self._body_names = source.of("ARGS_NAMES", "ARGS_POST_NAMES")

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 
 from riskengine.seclang.demands import Demand
 from riskengine.seclang.evaluation import VALUE_COST
-from riskengine.seclang.scanner import Scanner
 from riskengine.seclang.transaction import Transaction
 from riskengine.seclang.value_plans import Node
 
@@ -19,8 +18,7 @@ Answer = tuple[int, int]
 class Looking:
     """Looks at values, and remembers what it saw in short ones. Not for several threads at once."""
 
-    def __init__(self, scanner: Scanner) -> None:
-        self._scanner = scanner
+    def __init__(self) -> None:
         self.known: dict[tuple[object, bytes], Answer] = {}
         """By demands and value."""
 
@@ -41,16 +39,16 @@ class Looking:
         held, cost = 0, 0
         if view.few and len(view.few) <= 1 + (length >> 6):
             held, cost = _asked(view.few, value), length + VALUE_COST
-        elif view.scanned:
-            found = self._scanner.bits_in(value, view.alphabet)
+        elif view.bits_in is not None:
+            found = view.bits_in(value, view.alphabet)
             held = found & view.positive | ~found & view.negative
             cost = length + VALUE_COST
             if found & view.inexact:
                 for demand in view.confirmed:
-                    if found & demand.bit:
+                    if found & demand.asked.bit:
                         cost += length
-                        if demand.match(value) is not None:
-                            held |= demand.bit
+                        if demand.matches(value):
+                            held |= demand.asked.bit
         if view.direct:
             held |= _asked(view.direct, value)
             cost += length * len(view.direct)
@@ -65,6 +63,6 @@ def _asked(demands: Iterable[Demand], value: bytes) -> int:
     """Bits of those that hold, as their operators say."""
     held = 0
     for demand in demands:
-        if (demand.match(value) is None) is demand.negated:
-            held |= demand.bit
+        if demand.matches(value) is not demand.asked.negated:
+            held |= demand.asked.bit
     return held

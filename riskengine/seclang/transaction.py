@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
 
 from riskengine.content_encoding import NO_BODY, Unpacked, content_encoding, unpack
 from riskengine.percent import to_bytes
@@ -13,6 +12,7 @@ from riskengine.seclang.bodies_contract import EMPTY, BodyValues
 from riskengine.seclang.bodies_form import form_arguments
 from riskengine.seclang.cookies import parse_cookies
 from riskengine.seclang.targets import MULTIPART_FLAGS
+from riskengine.seclang.transforms_urls import percent_decoded
 
 _HIDING = ("too_many", "too_long", "encoding")
 _SLASH = re.compile(rb"[/\\]")
@@ -152,7 +152,7 @@ class Transaction:
     def _filename(self) -> bytes:
         """The path, decoded once: what ModSecurity 3 and Apache show."""
         path = to_bytes(self.request.path)
-        return unquote_to_bytes(path) if b"%" in path else path
+        return percent_decoded(path) if b"%" in path else path
 
     def _protocol(self) -> bytes:
         version = self.request.http_version or "HTTP/1.1"

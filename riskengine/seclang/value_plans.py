@@ -4,15 +4,19 @@ A tree of transformation prefixes: a step that cannot change a value is not take
 equal is looked at once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 
-from riskengine.seclang.demands import Demand, without_lowercase
+from riskengine.seclang.demands import Chain, Demand, demand
+from riskengine.seclang.scan_groups import ScanGroup
 from riskengine.seclang.steps import STEPS
 from riskengine.seclang.transform_triggers import MAY_CHANGE, simplified
 from riskengine.seclang.transforms import Transform
 from riskengine.seclang.value_kinds import PLAIN, TABLE, alphabet_of, triggered_by
 
+Scan = Callable[[bytes, int], int]
 FEW = 8
 _CHOICES_MAX = 4_096
 
@@ -22,8 +26,8 @@ class View(NamedTuple):
 
     alphabet: int
     """The smallest one that has all bytes of the value."""
-    scanned: bool
-    """Whether a scan tells anything."""
+    bits_in: Scan | None
+    """Finds the patterns; None where there are none to look for."""
     positive: int
     """Conditions that hold when their pattern is found."""
     negative: int
@@ -56,7 +60,7 @@ class Node:
     def __init__(self, demands: Sequence[Demand], family: "Nodes") -> None:
         self._demands = demands
         self._family = family
-        self._steps = frozenset(step for demand in demands for step in demand.chain)
+        self._steps = frozenset(step for one in demands for step in one.chain)
         self._choices: dict[frozenset[int], _Choice] = {}
         self._alike: dict[tuple[int, frozenset[str]], _Choice] = {}
 
@@ -89,24 +93,48 @@ class Node:
         idle = frozenset(step for bit, step, _ in choice.doubts if not steps & bit)
         here: list[Demand] = []
         behind: dict[str, list[Demand]] = {}
-        for demand in self._demands:
-            chain = simplified(demand.chain, choice.triggered, idle)
-            left = without_lowercase(demand._replace(chain=chain))
-            if left.chain:
-                further = left._replace(chain=left.chain[1:])
-                behind.setdefault(left.chain[0], []).append(further)
-            else:
-                here.append(left)
-        return _view(choice.alphabet, tuple(dict.fromkeys(here)), self._children(behind))
+        left: dict[Chain, Chain] = {}
+        for chain, asked, lowers in self._demands:
+            if chain not in left:
+                left[chain] = simplified(chain, choice.triggered, idle)
+            further = demand(left[chain], asked, lowers=lowers)
+            if not further.chain:
+                here.append(further)
+                continue
+            step, *rest = further.chain
+            behind.setdefault(step, []).append(Demand(tuple(rest), asked, further.lowers))
+        return self._view(choice.alphabet, tuple(dict.fromkeys(here)), self._children(behind))
 
     def _children(self, behind: dict[str, list[Demand]]) -> tuple[tuple[Transform, "Node"], ...]:
         return tuple((STEPS[step], self._family.node(some)) for step, some in behind.items())
+
+    def _view(
+        self,
+        alphabet: int,
+        demands: Sequence[Demand],
+        children: tuple[tuple[Transform, "Node"], ...],
+    ) -> View:
+        scanned = tuple(one for one in demands if one.asked.scanned)
+        bits_in, whole = self._family.scan_for(scanned)
+        return View(
+            alphabet,
+            bits_in,
+            _bits(one for one in scanned if one.asked.exact and not one.asked.negated),
+            _bits(one for one in scanned if one.asked.exact and one.asked.negated),
+            _bits(one for one in scanned if not one.asked.exact),
+            tuple(one for one in scanned if not one.asked.exact),
+            tuple(one for one in demands if not one.asked.scanned),
+            scanned if whole and len(scanned) <= FEW else (),
+            children,
+        )
 
 
 class Nodes:
     """All nodes of a program, each set of demands once."""
 
-    def __init__(self) -> None:
+    def __init__(self, groups: Sequence[ScanGroup]) -> None:
+        """Smallest first; the last one knows all that a scan can tell."""
+        self._groups = groups
         self._known: dict[tuple[Demand, ...], Node] = {}
 
     def node(self, demands: Sequence[Demand]) -> Node:
@@ -114,28 +142,14 @@ class Nodes:
         key = tuple(dict.fromkeys(demands))
         return self._known.setdefault(key, Node(key, self))
 
-
-def _view(
-    alphabet: int, demands: Sequence[Demand], children: tuple[tuple[Transform, Node], ...]
-) -> View:
-    scanned = tuple(demand for demand in demands if demand.scanned)
-    confirmed = tuple(demand for demand in scanned if not demand.exact)
-    return View(
-        alphabet,
-        bool(scanned),
-        _bits(scanned, negated=False),
-        _bits(scanned, negated=True),
-        sum({demand.bit for demand in confirmed}),
-        confirmed,
-        tuple(demand for demand in demands if not demand.scanned),
-        scanned if len(scanned) <= FEW else (),
-        children,
-    )
+    def scan_for(self, scanned: Sequence[Demand]) -> tuple[Scan | None, bool]:
+        """The fastest scan that tells about all of these, and whether it is the one for all."""
+        if not scanned:
+            return None, False
+        bits = _bits(scanned)
+        group = next(group for group in self._groups if not bits & ~group.bits)
+        return group.scanner.bits_in, group is self._groups[-1]
 
 
-def _bits(demands: Sequence[Demand], *, negated: bool) -> int:
-    bits = 0
-    for demand in demands:
-        if demand.exact and demand.negated is negated:
-            bits |= demand.bit
-    return bits
+def _bits(demands: Iterable[Demand]) -> int:
+    return reduce(or_, (one.asked.bit for one in demands), 0)

@@ -1,10 +1,13 @@
 """Which conditions look at the values of a variable, name by name."""
 
+from collections.abc import Sequence
+
 import re2
 
 from riskengine.seclang.conditions import Answerable
-from riskengine.seclang.demands import Demand, without_lowercase
+from riskengine.seclang.demands import Asked, Demand, demand
 from riskengine.seclang.rules import Target
+from riskengine.seclang.scan_groups import ScanGroup
 from riskengine.seclang.steps import ordered
 from riskengine.seclang.value_plans import Node, Nodes
 
@@ -65,14 +68,14 @@ class Source:
     def __init__(
         self,
         answerable: tuple[Answerable, ...],
-        scanned: frozenset[int],
-        inexact: frozenset[int],
-        nodes: Nodes,
+        groups: Sequence[ScanGroup],
     ) -> None:
+        """The last of `groups` knows all that a scan can tell."""
         self._answerable = answerable
-        self._scanned = scanned
-        self._inexact = inexact
-        self._nodes = nodes
+        self._scanned = groups[-1].bits
+        self._inexact = groups[-1].inexact
+        self._nodes = Nodes(groups)
+        self._asked: dict[int, Asked] = {}
 
     def of(self, *variables: str) -> Values:
         """The values that rules know under all of these names."""
@@ -106,16 +109,14 @@ class Source:
         operator = condition.operator
         if operator is None:
             return []
-        scanned, exact = one.bit in self._scanned, one.bit not in self._inexact
-        return [
-            without_lowercase(
-                Demand(
-                    ordered(chain), one.bit, scanned, condition.negated, operator.match, exact,
-                    caseless=scanned and one.caseless,
-                )
-            )
-            for chain in chains
-        ]  # fmt: skip
+        asked = self._asked.get(one.bit)
+        if asked is None:
+            scanned = bool(one.bit & self._scanned)
+            exact = not one.bit & self._inexact
+            caseless = scanned and one.caseless
+            asked = Asked(one.bit, operator, condition.negated, scanned, exact, caseless)
+            self._asked[one.bit] = asked
+        return [demand(ordered(chain), asked) for chain in chains]
 
 
 def _concerns(target: Target, key: str, one: Answerable) -> bool:
