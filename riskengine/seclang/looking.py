@@ -4,15 +4,13 @@ from collections.abc import Iterable
 
 from riskengine.seclang.demands import Demand
 from riskengine.seclang.evaluation import VALUE_COST
+from riskengine.seclang.kept import Answer
 from riskengine.seclang.transaction import Transaction
 from riskengine.seclang.value_plans import Node
 
 KEPT_MAX = 65_536
 LENGTH_MAX = 256
 """Answers that are remembered, and how long a value may be."""
-
-Answer = tuple[int, int]
-"""Bits of the conditions that hold, and what finding that out costs."""
 
 
 class Looking:
@@ -53,9 +51,16 @@ class Looking:
             held |= _asked(view.direct, value)
             cost += length * len(view.direct)
         for transform, child in view.children:
-            deeper, more = self._look(child, transform(value))
+            changed = transform(value)
+            cost += length
+            if child.needed is not None and len(changed.translate(None, child.needed)) == len(
+                changed
+            ):
+                cost += len(changed) + VALUE_COST
+                continue
+            deeper, more = self._look(child, changed)
             held |= deeper
-            cost += more + length
+            cost += more
         return held, cost
 
 

@@ -49,6 +49,13 @@ CLOSED = frozenset({LOWERCASE, "removenulls", "removewhitespace", "trim", "triml
 """Transformations whose outcome triggers nothing that the value did not trigger already."""
 
 
+def creating(chain: tuple[str, ...]) -> bytes | None:
+    """Bytes without which no step of `chain` makes bytes that were not there; None if unknown."""
+    if not TRIGGERS.keys() >= set(chain):
+        return None
+    return b"".join([TRIGGERS[step] for step in chain if step not in CLOSED])
+
+
 def _has_command_signs(value: bytes) -> bool:
     return _COMMAND_SIGNS.search(value) is not None
 

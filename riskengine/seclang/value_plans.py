@@ -12,7 +12,7 @@ from typing import NamedTuple
 from riskengine.seclang.demands import Chain, Demand, demand
 from riskengine.seclang.scan_groups import ScanGroup
 from riskengine.seclang.steps import STEPS
-from riskengine.seclang.transform_triggers import MAY_CHANGE, simplified
+from riskengine.seclang.transform_triggers import MAY_CHANGE, creating, simplified
 from riskengine.seclang.transforms import Transform
 from riskengine.seclang.value_kinds import PLAIN, TABLE, alphabet_of, triggered_by
 
@@ -55,12 +55,14 @@ class _Choice(NamedTuple):
 class Node:
     """Demands on a value; made once for each distinct set of demands."""
 
-    __slots__ = ("_alike", "_choices", "_demands", "_family", "_steps")
+    __slots__ = ("_alike", "_choices", "_demands", "_family", "_steps", "needed")
 
     def __init__(self, demands: Sequence[Demand], family: "Nodes") -> None:
         self._demands = demands
         self._family = family
         self._steps = frozenset(step for one in demands for step in one.chain)
+        self.needed = _needed(demands)
+        """Bytes without which nothing holds for a value; None where that cannot be said."""
         self._choices: dict[frozenset[int], _Choice] = {}
         self._alike: dict[tuple[int, frozenset[str]], _Choice] = {}
 
@@ -149,6 +151,16 @@ class Nodes:
         bits = _bits(scanned)
         group = next(group for group in self._groups if not bits & ~group.bits)
         return group.scanner.bits_in, group is self._groups[-1]
+
+
+def _needed(demands: Iterable[Demand]) -> bytes | None:
+    needed = b""
+    for one in demands:
+        creating_bytes = creating(one.chain)
+        if one.asked.needed is None or creating_bytes is None:
+            return None
+        needed += creating_bytes + bytes(one.asked.needed)
+    return bytes(set(needed))
 
 
 def _bits(demands: Iterable[Demand]) -> int:

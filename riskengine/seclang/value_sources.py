@@ -6,6 +6,8 @@ import re2
 
 from riskengine.seclang.conditions import Answerable
 from riskengine.seclang.demands import Asked, Demand, demand
+from riskengine.seclang.needed_bytes import needed_bytes
+from riskengine.seclang.operators_contract import Operator
 from riskengine.seclang.rules import Target
 from riskengine.seclang.scan_groups import ScanGroup
 from riskengine.seclang.steps import ordered
@@ -111,12 +113,29 @@ class Source:
             return []
         asked = self._asked.get(one.bit)
         if asked is None:
-            scanned = bool(one.bit & self._scanned)
-            exact = not one.bit & self._inexact
-            caseless = scanned and one.caseless
-            asked = Asked(one.bit, operator, condition.negated, scanned, exact, caseless)
-            self._asked[one.bit] = asked
+            asked = self._asked[one.bit] = self._ask(one, operator)
         return [demand(ordered(chain), asked) for chain in chains]
+
+    def _ask(self, one: Answerable, operator: Operator) -> Asked:
+        scanned = bool(one.bit & self._scanned)
+        return Asked(
+            one.bit,
+            operator,
+            negated=one.condition.negated,
+            scanned=scanned,
+            exact=not one.bit & self._inexact,
+            caseless=scanned and one.caseless,
+            needed=_needed(one) if scanned else None,
+        )
+
+
+def _needed(one: Answerable) -> frozenset[int] | None:
+    """Found out for what is behind base64: what comes out of that is noise, in honest values."""
+    noisy = any(step.startswith("base64decode") for step in one.condition.transforms)
+    if not noisy or one.condition.negated or one.expressions is None:
+        return None
+    [pattern, *others] = one.expressions.patterns
+    return None if others else needed_bytes(pattern)
 
 
 def _concerns(target: Target, key: str, one: Answerable) -> bool:
