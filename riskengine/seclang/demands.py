@@ -22,6 +22,8 @@ class Asked:
     """Whether the scan alone tells; otherwise the operator confirms what it finds."""
     caseless: bool
     """Whether the scan finds in any value what it finds in its lower case."""
+    assumed: bool = False
+    """Whether it is taken to hold for any value."""
     needed: frozenset[int] | None = None
     """Bytes of which a value must hold at least one for the condition to hold, where known."""
 

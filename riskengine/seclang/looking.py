@@ -34,12 +34,13 @@ class Looking:
     def _look(self, node: Node, value: bytes) -> Answer:
         view = node.view(value)
         length = len(value)
-        held, cost = 0, 0
+        held, cost = view.assumed, 0
         if view.few and len(view.few) <= 1 + (length >> 6):
-            held, cost = _asked(view.few, value), length + VALUE_COST
+            held |= _asked(view.few, value)
+            cost = length + VALUE_COST
         elif view.bits_in is not None:
             found = view.bits_in(value, view.alphabet)
-            held = found & view.positive | ~found & view.negative
+            held |= found & view.positive | ~found & view.negative
             cost = length + VALUE_COST
             if found & view.inexact:
                 for demand in view.confirmed:
@@ -53,9 +54,8 @@ class Looking:
         for transform, child in view.children:
             changed = transform(value)
             cost += length
-            if child.needed is not None and len(changed.translate(None, child.needed)) == len(
-                changed
-            ):
+            needed = child.needed
+            if needed is not None and len(changed.translate(None, needed)) == len(changed):
                 cost += len(changed) + VALUE_COST
                 continue
             deeper, more = self._look(child, changed)

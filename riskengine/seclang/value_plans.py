@@ -28,6 +28,8 @@ class View(NamedTuple):
     """The smallest one that has all bytes of the value."""
     bits_in: Scan | None
     """Finds the patterns; None where there are none to look for."""
+    assumed: int
+    """Conditions that are taken to hold."""
     positive: int
     """Conditions that hold when their pattern is found."""
     negative: int
@@ -97,6 +99,8 @@ class Node:
         behind: dict[str, list[Demand]] = {}
         left: dict[Chain, Chain] = {}
         for chain, asked, lowers in self._demands:
+            if asked.assumed:
+                continue
             if chain not in left:
                 left[chain] = simplified(chain, choice.triggered, idle)
             further = demand(left[chain], asked, lowers=lowers)
@@ -121,6 +125,7 @@ class Node:
         return View(
             alphabet,
             bits_in,
+            _bits(one for one in self._demands if one.asked.assumed),
             _bits(one for one in scanned if one.asked.exact and not one.asked.negated),
             _bits(one for one in scanned if one.asked.exact and one.asked.negated),
             _bits(one for one in scanned if not one.asked.exact),

@@ -125,6 +125,7 @@ class Source:
             scanned=scanned,
             exact=not one.bit & self._inexact,
             caseless=scanned and one.caseless,
+            assumed=one.assumed and not scanned,
             needed=_needed(one) if scanned else None,
         )
 
