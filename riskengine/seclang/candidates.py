@@ -6,14 +6,13 @@ from riskengine.request import make_request
 from riskengine.seclang.conditions import Analysis, Needs
 from riskengine.seclang.evaluation import Evaluation
 from riskengine.seclang.fast_evaluation import FastEvaluation, Knowledge
+from riskengine.seclang.path_rules import PathRules
 from riskengine.seclang.specialize import Program
 from riskengine.seclang.transaction import Transaction
 from riskengine.seclang.transforming import Transforming
 
 _SHAPES_MAX = 4_096
 _SHAPE_LENGTH_MAX = 64
-_PATHS_MAX = 32_768
-_PATH_LENGTH_MAX = 256
 
 
 class Candidates:
@@ -26,7 +25,7 @@ class Candidates:
         self._waited_for = sum(analysis.needs)
         self._shape = places_of(analysis.shape)
         self._by_path = analysis.by_path
-        self._paths: dict[str, int] = {}
+        self._path_rules = PathRules(program.rules, analysis.by_path, self._fires)
         self._shapes: dict[tuple[object, ...], int] = {}
         self.snapshots, eager = _baseline(program, analysis)
         """What TX holds before each rule while no request has changed anything."""
@@ -44,19 +43,9 @@ class Candidates:
                 if held & bits == bits:
                     rules |= rule
         doubtful = rules & self._by_path
-        return rules & ~doubtful | self._of_path(doubtful, transaction) if doubtful else rules
-
-    def _of_path(self, doubtful: int, transaction: Transaction) -> int:
-        """Those of the rules that fire for the path; which are in doubt, the path decides, too."""
-        path = transaction.request.path
-        known = self._paths.get(path)
-        if known is None:
-            known = self._fired(places_of(doubtful), transaction)
-            if len(path) <= _PATH_LENGTH_MAX:
-                if len(self._paths) >= _PATHS_MAX:
-                    self._paths.clear()
-                self._paths[path] = known
-        return known
+        if not doubtful:
+            return rules
+        return rules & ~doubtful | self._path_rules.fired(doubtful, transaction)
 
     def _of_shape(self, transaction: Transaction) -> int:
         """Rules that method, protocol and header names decide: browsers share a few of those."""
@@ -74,15 +63,14 @@ class Candidates:
 
     def _fired(self, places: Sequence[int], transaction: Transaction) -> int:
         """Those of the rules that fire on their own."""
+        return sum(1 << place for place in places if self._fires(place, transaction))
+
+    def _fires(self, place: int, transaction: Transaction) -> bool:
         transforming = Transforming()
-        fired = 0
-        for place in places:
-            tx = dict(self.snapshots[place])
-            alone = FastEvaluation(transaction, tx, transforming.apply, transforming.steps)
-            alone.knowledge = self._knowledge
-            if alone.visit(self._rules[place]):
-                fired |= 1 << place
-        return fired
+        tx = dict(self.snapshots[place])
+        alone = FastEvaluation(transaction, tx, transforming.apply, transforming.steps)
+        alone.knowledge = self._knowledge
+        return alone.visit(self._rules[place])
 
 
 def places_of(bits: int) -> list[int]:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from riskengine.seclang.rules import Condition, Rule, Target
-from riskengine.seclang.scan_patterns import Expressions, expressions_of, is_ordinary
+from riskengine.seclang.scan_patterns import Expressions, are_caseless, expressions_of, is_ordinary
 from riskengine.seclang.specialize import Program, uncertain_names
 
 _SHAPE = frozenset({"REQUEST_HEADERS_NAMES", "REQUEST_METHOD", "REQUEST_PROTOCOL"})
@@ -24,6 +24,14 @@ class Answerable:
     condition: Condition
     expressions: Expressions | None
     """What a scan looks for; None where the operator is asked."""
+    assumed: bool = False
+    """Whether it is taken to hold for any value: it mostly does, and more is asked where the path
+    alone decides."""
+
+    @property
+    def caseless(self) -> bool:
+        """Whether the scan finds in any value what it finds in its lower case."""
+        return self.expressions is not None and are_caseless(self.condition, self.expressions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +68,22 @@ def analyze(program: Program) -> Analysis:
     """Who waits for what in `program`."""
     answerable: list[Answerable] = []
     needs: dict[int, list[Needs]] = {}
-    always = on_change = shape = 0
+    always = on_change = shape = by_path = 0
     names: set[str] = set()
     beginnings: list[str] = []
     for place, rule in enumerate(program.rules):
         if _has_shape(rule, program.rules):
             shape |= 1 << place
             continue
+        decided = _is_by_path(rule, program.rules)
+        by_path |= decided << place
         own = [
-            Answerable(1 << (len(answerable) + at), condition, _expressions(condition))
+            Answerable(
+                1 << (len(answerable) + at),
+                condition,
+                _expressions(condition),
+                assumed=decided and is_ordinary(condition) and not condition.negated,
+            )
             for at, condition in enumerate(filter(is_answerable, rule.conditions))
         ]
         answerable += own
@@ -90,11 +105,7 @@ def analyze(program: Program) -> Analysis:
         always,
         on_change,
         shape,
-        sum(
-            1 << place
-            for place, rule in enumerate(program.rules)
-            if _is_by_path(rule, program.rules)
-        ),
+        by_path,
         sum(1 << place for place, rule in enumerate(program.rules) if _is_quiet(rule)),
         frozenset(names),
         tuple(beginnings),

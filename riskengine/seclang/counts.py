@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from riskengine.request import make_request
 from riskengine.seclang.conditions import Answerable
 from riskengine.seclang.rules import Target
 from riskengine.seclang.transaction import Transaction
@@ -23,23 +24,30 @@ class Counts:
         self._headers: _Wanted = []
         self._before: _Wanted = []
         self._body: _Wanted = []
+        self._constant: _Wanted = []
         for one in answerable:
             for target in one.condition.targets:
                 if target.count:
                     self._add(one, target, (*_ARGUMENTS, *of_body))
+        nobody = Transaction(make_request(client_ip="192.0.2.1", method="GET", path="/"))
+        self._without_body = _held(self._constant, nobody)
+        """What is said of bodies before there is one."""
         self._known: dict[tuple[str, ...], int] = {}
 
     def _add(self, one: Answerable, target: Target, of_body: tuple[str, ...]) -> None:
         if target.variable in _HEADERS:
             self._headers.append((one, target))
             return
-        self._before.append((one, target))
         if target.variable in of_body:
             self._body.append((one, target))
+        changes = target.variable in _ARGUMENTS or target.variable not in of_body
+        (self._before if changes else self._constant).append((one, target))
 
     def before_body(self, transaction: Transaction) -> int:
         """Bits of the conditions that hold for line, headers, cookies and query."""
-        held = _held(self._before, transaction) if self._before else 0
+        held = self._without_body
+        if self._before:
+            held |= _held(self._before, transaction)
         return held | self._of_headers(transaction) if self._headers else held
 
     def of_body(self, transaction: Transaction) -> int:

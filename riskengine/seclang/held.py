@@ -1,20 +1,27 @@
 """Which conditions hold for the values of a request."""
 
 from collections.abc import Sequence
-from typing import TypeVar
 
 from riskengine.percent import to_bytes
 from riskengine.request import make_request
 from riskengine.seclang.conditions import Answerable
 from riskengine.seclang.counts import Counts
 from riskengine.seclang.evaluation import BudgetError
-from riskengine.seclang.looking import KEPT_MAX, LENGTH_MAX, Answer, Looking
+from riskengine.seclang.kept import Answer, Kept
+from riskengine.seclang.looking import Looking
 from riskengine.seclang.parsing_cost import body_cost, cookies_cost, query_cost
 from riskengine.seclang.rules import Target
-from riskengine.seclang.scanner import Scanner
+from riskengine.seclang.scan_groups import ScanGroup
 from riskengine.seclang.targets import MULTIPART_FLAGS
-from riskengine.seclang.transaction import Entry, Pairs, Transaction, cookies_of, header_bytes
-from riskengine.seclang.value_plans import Node, Nodes
+from riskengine.seclang.transaction import (
+    SINGLE,
+    Entry,
+    Pairs,
+    Transaction,
+    cookies_of,
+    header_bytes,
+)
+from riskengine.seclang.value_plans import Node
 from riskengine.seclang.value_sources import Source, Values
 
 _OF_PATH = ("PATH_INFO", "REQUEST_BASENAME", "REQUEST_FILENAME")
@@ -31,7 +38,6 @@ _OF_BODY = (
 )  # fmt: skip
 
 Sources = list[tuple[str, Values]]
-_Key = TypeVar("_Key")
 
 
 class HeldConditions:
@@ -44,13 +50,11 @@ class HeldConditions:
     def __init__(
         self,
         answerable: tuple[Answerable, ...],
-        scanner: Scanner,
-        scanned: frozenset[int],
-        inexact: frozenset[int],
+        groups: Sequence[ScanGroup],
     ) -> None:
-        """`scanned` are bits whose patterns the scanner knows, `inexact` those to be confirmed."""
-        self._looking = Looking(scanner)
-        source = Source(answerable, scanned, inexact, Nodes())
+        """The last of `groups` knows all that a scan can tell."""
+        self._looking = Looking()
+        source = Source(answerable, groups)
         self._query_names = source.of("ARGS_NAMES", "ARGS_GET_NAMES")
         self._query_values = source.of("ARGS", "ARGS_GET")
         self._body_names = source.of("ARGS_NAMES", "ARGS_POST_NAMES")
@@ -67,10 +71,10 @@ class HeldConditions:
         self._of_body = source.demanded(_OF_BODY)
         self._counts = Counts(answerable, _OF_BODY)
         self._values_of = self._by_variable()
-        self._known_headers: dict[tuple[str, str], Answer] = {}
-        self._known_paths: dict[str, Answer] = {}
-        self._known_queries: dict[tuple[str, str], Answer] = {}
-        self._known_lines: dict[tuple[str, str], Answer] = {}
+        self._known_headers: Kept[tuple[str, str]] = Kept()
+        self._known_paths: Kept[str] = Kept()
+        self._known_queries: Kept[tuple[str, str]] = Kept()
+        self._known_lines: Kept[tuple[str, str]] = Kept()
         self.without_body = self._of_no_body()
         """Bits that hold for every request that has no body."""
 
@@ -80,9 +84,9 @@ class HeldConditions:
         Raises BudgetError when finding that out costs more than `budget`.
         """
         held = spent = 0
-        known = self._known_headers
+        known = self._known_headers.get
         for header in transaction.headers:
-            answer = known.get(header)
+            answer = known(header)
             if answer is None:
                 answer = self._of_header(header, budget - spent, transaction)
             held |= answer[0]
@@ -92,7 +96,7 @@ class HeldConditions:
             held |= more
             spent += cost
         if self._of_request:
-            pairs = _entries(transaction, self._of_request)
+            pairs = _pairs(transaction, self._of_request)
             more, cost = self._all(pairs, budget - spent, transaction)
             held |= more
             spent += cost
@@ -102,7 +106,7 @@ class HeldConditions:
 
     def of_body(self, transaction: Transaction, budget: int) -> Answer:
         """The conditions that hold for the body; BudgetError as before."""
-        pairs = _entries(transaction, self._of_body)
+        pairs = _pairs(transaction, self._of_body)
         _add(pairs, transaction.body_arguments, self._body_names, self._body_values)
         parsing = body_cost(*transaction.body_read)
         held, cost = self._all(pairs, budget, transaction, parsing)
@@ -168,7 +172,7 @@ class HeldConditions:
         nobody = Transaction(make_request(client_ip="192.0.2.1", method="GET", path="/"))
         asked = {*_OF_QUERY, *_OF_REQUEST}
         sources = [source for source in self._of_body if source[0] not in asked]
-        return self._all(_entries(nobody, sources), 1 << 62, nobody)[0]
+        return self._all(_pairs(nobody, sources), 1 << 62, nobody)[0]
 
     def _of_header(self, header: tuple[str, str], budget: int, transaction: Transaction) -> Answer:
         name, value = header
@@ -181,15 +185,16 @@ class HeldConditions:
             parsing = cookies_cost(value)
             _add(pairs, cookies_of(value), self._cookie_names, self._cookie_values)
         answer = self._all(pairs, budget, transaction, parsing)
-        return _kept(self._known_headers, header, answer, len(name) + len(value))
+        return self._known_headers.keep(header, answer, len(name) + len(value))
 
     def _path_answer(self, transaction: Transaction, budget: int) -> Answer:
         path = transaction.request.path
         known = self._known_paths.get(path)
         if known is not None:
             return known
-        pairs = _entries(transaction, self._of_path)
-        return _kept(self._known_paths, path, self._all(pairs, budget, transaction), len(path))
+        pairs = _pairs(transaction, self._of_path)
+        answer = self._all(pairs, budget, transaction)
+        return self._known_paths.keep(path, answer, len(path))
 
     def _query_answer(self, transaction: Transaction, budget: int) -> Answer:
         """Of the query and of the URI, which is both."""
@@ -199,11 +204,11 @@ class HeldConditions:
         if known is not None:
             return known
         uri = f"{request.path}?{request.query}" if request.query else request.path
-        pairs = _entries(transaction, self._of_query)
+        pairs = _pairs(transaction, self._of_query)
         pairs.append((self._uri.node(""), to_bytes(uri)))
         _add(pairs, transaction.query_arguments, self._query_names, self._query_values)
         answer = self._all(pairs, budget, transaction, query_cost(request.query))
-        return _kept(self._known_queries, key, answer, len(uri))
+        return self._known_queries.keep(key, answer, len(uri))
 
     def _line_answer(self, transaction: Transaction, budget: int) -> Answer:
         request = transaction.request
@@ -213,8 +218,8 @@ class HeldConditions:
         known = self._known_lines.get(key)
         if known is not None:
             return known
-        answer = self._all(_entries(transaction, self._of_line), budget, transaction)
-        return _kept(self._known_lines, key, answer, sum(map(len, key)))
+        answer = self._all(_pairs(transaction, self._of_line), budget, transaction)
+        return self._known_lines.keep(key, answer, sum(map(len, key)))
 
     def _all(
         self,
@@ -239,21 +244,15 @@ class HeldConditions:
         return held, spent
 
 
-def _kept(known: dict[_Key, Answer], key: _Key, answer: Answer, length: int) -> Answer:
-    """`answer`, remembered where the value is short."""
-    if length <= LENGTH_MAX:
-        if len(known) >= KEPT_MAX:
-            known.clear()
-        known[key] = answer
-    return answer
-
-
-def _entries(transaction: Transaction, sources: Sources) -> list[tuple[Node, bytes]]:
-    return [
-        (values.node(entry.key), entry.value)
-        for variable, values in sources
-        for entry in transaction.entries(variable)
-    ]
+def _pairs(transaction: Transaction, sources: Sources) -> list[tuple[Node, bytes]]:
+    pairs = []
+    for variable, values in sources:
+        read = SINGLE.get(variable)
+        if read is not None:  # most are, and need no entry
+            pairs.append((values.node(""), read(transaction)))
+            continue
+        pairs += [(values.node(entry.key), entry.value) for entry in transaction.entries(variable)]
+    return pairs
 
 
 def _add(pairs: list[tuple[Node, bytes]], arguments: Pairs, names: Values, values: Values) -> None:

@@ -2,24 +2,21 @@
 
 from collections.abc import Iterable
 
+from riskengine.seclang.demands import Demand
 from riskengine.seclang.evaluation import VALUE_COST
-from riskengine.seclang.scanner import Scanner
+from riskengine.seclang.kept import Answer
 from riskengine.seclang.transaction import Transaction
-from riskengine.seclang.value_plans import Demand, Node
+from riskengine.seclang.value_plans import Node
 
 KEPT_MAX = 65_536
 LENGTH_MAX = 256
 """Answers that are remembered, and how long a value may be."""
 
-Answer = tuple[int, int]
-"""Bits of the conditions that hold, and what finding that out costs."""
-
 
 class Looking:
     """Looks at values, and remembers what it saw in short ones. Not for several threads at once."""
 
-    def __init__(self, scanner: Scanner) -> None:
-        self._scanner = scanner
+    def __init__(self) -> None:
         self.known: dict[tuple[object, bytes], Answer] = {}
         """By demands and value."""
 
@@ -37,25 +34,33 @@ class Looking:
     def _look(self, node: Node, value: bytes) -> Answer:
         view = node.view(value)
         length = len(value)
-        held, cost = 0, 0
+        held, cost = view.assumed, 0
         if view.few and len(view.few) <= 1 + (length >> 6):
-            held, cost = _asked(view.few, value), length + VALUE_COST
-        elif view.positive or view.negative or view.confirmed:
-            found = self._scanner.bits_in(value)
-            held = found & view.positive | ~found & view.negative
+            held |= _asked(view.few, value)
             cost = length + VALUE_COST
-            for demand in view.confirmed:
-                if found & demand.bit:
-                    cost += length
-                    if demand.match(value) is not None:
-                        held |= demand.bit
+        elif view.bits_in is not None:
+            found = view.bits_in(value, view.alphabet)
+            held |= found & view.positive | ~found & view.negative
+            cost = length + VALUE_COST
+            if found & view.inexact:
+                for demand in view.confirmed:
+                    if found & demand.asked.bit:
+                        cost += length
+                        if demand.matches(value):
+                            held |= demand.asked.bit
         if view.direct:
             held |= _asked(view.direct, value)
             cost += length * len(view.direct)
         for transform, child in view.children:
-            deeper, more = self._look(child, transform(value))
+            changed = transform(value)
+            cost += length
+            needed = child.needed
+            if needed is not None and len(changed.translate(None, needed)) == len(changed):
+                cost += len(changed) + VALUE_COST
+                continue
+            deeper, more = self._look(child, changed)
             held |= deeper
-            cost += more + length
+            cost += more
         return held, cost
 
 
@@ -63,6 +68,6 @@ def _asked(demands: Iterable[Demand], value: bytes) -> int:
     """Bits of those that hold, as their operators say."""
     held = 0
     for demand in demands:
-        if (demand.match(value) is None) is demand.negated:
-            held |= demand.bit
+        if demand.matches(value) is not demand.asked.negated:
+            held |= demand.asked.bit
     return held

@@ -9,6 +9,7 @@ import re2
 from riskengine.errors import OperatorError
 from riskengine.seclang.operators_contract import Match
 from riskengine.seclang.operators_files import read_beside
+from riskengine.seclang.re2_spans import NOWHERE, spans_of
 
 Find = Callable[[bytes], Match | None]
 
@@ -55,11 +56,14 @@ def phrase_finder(phrases: list[bytes]) -> Find:
     if not phrases:
         raise OperatorError("has no phrase to look for")
     alternatives = b"|".join(re2.escape(phrase) for phrase in dict.fromkeys(phrases))
-    pattern = re2.compile(alternatives, _options())
+    spans = spans_of(re2.compile(alternatives, _options()))
 
     def find(value: bytes) -> Match | None:
-        found = pattern.search(value)
-        return Match(found.group(), (found.group(),)) if found else None
+        [(start, end), *_] = spans(value)
+        if (start, end) == NOWHERE:
+            return None
+        text = value[start:end]
+        return Match(text, (text,))
 
     return find
 

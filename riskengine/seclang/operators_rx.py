@@ -15,6 +15,7 @@ from riskengine.seclang.operators_irregular import irregular_finder
 from riskengine.seclang.pcre import to_re2
 from riskengine.seclang.pcre_behind import without_look_behind
 from riskengine.seclang.pcre_weaker import is_irregular
+from riskengine.seclang.re2_spans import NOWHERE, spans_of
 
 _CAPTURES_MAX = 9
 _EXPANDED_MAX = 4_096
@@ -35,16 +36,20 @@ def pattern_finder(argument: bytes) -> Callable[[bytes], Match | None]:
 
 def _regular_finder(argument: bytes) -> Callable[[bytes], Match | None]:
     pattern = compile_pattern(argument)
-    search, has_groups = pattern.search, pattern.groups > 0
+    spans = spans_of(pattern)
+    has_groups = pattern.groups > 0
 
     def find(value: bytes) -> Match | None:
-        found = search(value)
-        if found is None:
+        found = spans(value)
+        if found[0] == NOWHERE:
             return None
-        text = found[0]
+        start, end = found[0]
+        text = value[start:end]
         if not has_groups:
             return Match(text, (text,))
-        return Match(text, (text, *[group or b"" for group in found.groups()[:_CAPTURES_MAX]]))
+        # A group that took no part stands nowhere, which is empty.
+        groups = [value[start:end] for start, end in found[1 : _CAPTURES_MAX + 1]]
+        return Match(text, (text, *groups))
 
     return find
 

@@ -55,7 +55,7 @@ class _Form(NamedTuple):
 
 def digest_of(expressions: Sequence[Expressions]) -> str:
     """Changes with the expressions, and with the library that compiles them."""
-    digest = hashlib.sha256(f"{version('hyperscan')} {machine()} {ALPHABETS!r} 2".encode())
+    digest = hashlib.sha256(f"{version('hyperscan')} {machine()} {ALPHABETS!r} 3".encode())
     for expression in expressions:
         for pattern in (*expression.patterns, b"\0exact" if expression.exact else b"\0"):
             digest.update(len(pattern).to_bytes(4))

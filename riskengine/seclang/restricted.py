@@ -7,24 +7,12 @@ alphabet, so they are written in the shortest way.
 """
 
 import re
-import warnings
 from collections.abc import Iterable
 from re import _constants as sre  # type: ignore[attr-defined]  # the parser has no public name
-from re import _parser as sre_parser  # type: ignore[attr-defined]  # as above
 from typing import Any
 
-_ALL = frozenset(range(256))
-_DIGITS = frozenset(b"0123456789")
-_WORD = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_")
-_SPACE = frozenset(b" \t\n\r\v\f")
-_CATEGORIES = {
-    sre.CATEGORY_DIGIT: _DIGITS,
-    sre.CATEGORY_NOT_DIGIT: _ALL - _DIGITS,
-    sre.CATEGORY_WORD: _WORD,
-    sre.CATEGORY_NOT_WORD: _ALL - _WORD,
-    sre.CATEGORY_SPACE: _SPACE,
-    sre.CATEGORY_NOT_SPACE: _ALL - _SPACE,
-}
+from riskengine.seclang.pattern_trees import WORD, OtherError, Tree, bytes_of, parsed
+
 _PLACES = {
     sre.AT_BEGINNING: rb"\A",
     sre.AT_BEGINNING_STRING: rb"\A",
@@ -32,13 +20,7 @@ _PLACES = {
     sre.AT_BOUNDARY: rb"\b",
     sre.AT_NON_BOUNDARY: rb"\B",
 }
-_SPELLED = re.compile(rb"\\x\{0*([0-9a-fA-F]{1,2})\}|\\z|\\.", re.DOTALL)
-_FLAGS = re.IGNORECASE | re.DOTALL
 _EMPTY = b""
-
-
-class _OtherError(Exception):
-    """A construct that is not read here."""
 
 
 def restricted(pattern: bytes, alphabet: frozenset[int]) -> bytes | None:
@@ -48,28 +30,13 @@ def restricted(pattern: bytes, alphabet: frozenset[int]) -> bytes | None:
     not empty. A pattern that is not understood stays as it is.
     """
     try:
-        tree, flags = _parsed(pattern)
+        tree, flags = parsed(pattern)
         made = _Restriction(alphabet, folds=bool(flags & re.IGNORECASE)).of_sequence(tree)
-    except (_OtherError, re.error, OverflowError, RecursionError):
+    except (OtherError, re.error, OverflowError, RecursionError):
         return pattern
     if made is None:
         return None
     return b"(?i)" * bool(flags & re.IGNORECASE) + (made or b".")
-
-
-def _parsed(pattern: bytes) -> tuple[Iterable[Any], int]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # `[[` and `--` in sets are what they always were
-        tree = sre_parser.parse(_SPELLED.sub(_for_parser, pattern))
-    if tree.state.flags & ~_FLAGS:
-        raise _OtherError
-    return tree, tree.state.flags
-
-
-def _for_parser(found: re.Match[bytes]) -> bytes:
-    if found[1]:
-        return rb"\x%02x" % int(found[1], 16)
-    return rb"\Z" if found[0] == rb"\z" else found[0]
 
 
 class _Restriction:
@@ -79,7 +46,7 @@ class _Restriction:
         self._alphabet = alphabet
         self._folds = folds
 
-    def of_sequence(self, tree: Iterable[Any]) -> bytes | None:
+    def of_sequence(self, tree: Tree) -> bytes | None:
         parts = []
         for operation, argument in tree:
             part = self._of(operation, argument)
@@ -89,14 +56,9 @@ class _Restriction:
         return b"".join(parts)
 
     def _of(self, operation: object, argument: Any) -> bytes | None:  # noqa: ANN401 - the parser's
-        if operation is sre.LITERAL:
-            return self._set({argument})
-        if operation is sre.NOT_LITERAL:
-            return self._set(_ALL - self._folded({argument}))
-        if operation is sre.ANY:
-            return b"."
-        if operation is sre.IN:
-            return self._set(self._members(argument))
+        taken = bytes_of(operation, argument, folds=self._folds)
+        if taken is not None:
+            return self._set(taken)
         if operation is sre.BRANCH:
             return self._branch(argument[1])
         if operation is sre.SUBPATTERN:
@@ -105,22 +67,22 @@ class _Restriction:
             return self._repeat(*argument)
         if operation is sre.AT and argument in _PLACES:
             return _PLACES[argument]
-        raise _OtherError
+        raise OtherError
 
-    def _group(self, _: object, added: int, removed: int, tree: Iterable[Any]) -> bytes | None:
+    def _group(self, _: object, added: int, removed: int, tree: Tree) -> bytes | None:
         if removed or added & ~re.DOTALL:
-            raise _OtherError
+            raise OtherError
         inner = self.of_sequence(tree)
         return b"(?:%s)" % inner if inner else inner
 
-    def _branch(self, branches: Iterable[Iterable[Any]]) -> bytes | None:
+    def _branch(self, branches: Iterable[Tree]) -> bytes | None:
         made = [self.of_sequence(branch) for branch in branches]
         possible = list(dict.fromkeys(one for one in made if one is not None))
         if not possible:
             return None
         return b"(?:%s)" % b"|".join(possible) if possible != [_EMPTY] else _EMPTY
 
-    def _repeat(self, least: int, most: int, tree: Iterable[Any]) -> bytes | None:
+    def _repeat(self, least: int, most: int, tree: Tree) -> bytes | None:
         inner = self.of_sequence(tree)
         if inner is None:
             return _EMPTY if least == 0 else None
@@ -129,31 +91,8 @@ class _Restriction:
         end = b"" if most is sre.MAXREPEAT else b"%d" % most
         return b"(?:%s){%d,%s}" % (inner, least, end)
 
-    def _members(self, items: Iterable[Any]) -> frozenset[int]:
-        members: set[int] = set()
-        negated = False
-        for operation, argument in items:
-            if operation is sre.NEGATE:
-                negated = True
-            elif operation is sre.LITERAL:
-                members.add(argument)
-            elif operation is sre.RANGE:
-                members.update(range(argument[0], argument[1] + 1))
-            elif operation is sre.CATEGORY:
-                members |= _CATEGORIES[argument]
-            else:
-                raise _OtherError
-        folded = self._folded(members)
-        return _ALL - folded if negated else folded
-
-    def _folded(self, members: Iterable[int]) -> frozenset[int]:
-        if not self._folds:
-            return frozenset(members)
-        raw = bytes(members)
-        return frozenset(raw + raw.lower() + raw.upper())
-
-    def _set(self, members: Iterable[int]) -> bytes | None:
-        wanted = self._folded(members) & self._alphabet
+    def _set(self, taken: frozenset[int]) -> bytes | None:
+        wanted = taken & self._alphabet
         others = self._alphabet - wanted
         if not wanted:
             return None
@@ -168,4 +107,4 @@ class _Restriction:
 
 
 def _byte(byte: int) -> bytes:
-    return bytes([byte]) if byte in _WORD else b"\\x%02x" % byte
+    return bytes([byte]) if byte in WORD else b"\\x%02x" % byte

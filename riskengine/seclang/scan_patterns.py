@@ -5,12 +5,14 @@ from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 from riskengine.errors import OperatorError
+from riskengine.seclang.caseless import caseless, is_caseless
 from riskengine.seclang.operators_phrases import phrases_in_files, phrases_of
 from riskengine.seclang.pcre import to_re2
 from riskengine.seclang.pcre_behind import without_look_behind
 from riskengine.seclang.pcre_weaker import is_irregular, weaker, without_leading
 from riskengine.seclang.rules import Condition
 from riskengine.seclang.sqli import HINT as SQLI_HINT
+from riskengine.seclang.steps import LOWERCASE, ordered
 from riskengine.seclang.xss import HINT as XSS_HINT
 
 _END = re.compile(rb"\\.|\[\^?\]?(?:\[:\^?[a-z]+:\]|\\.|[^\]\\])*\]|(\$)", re.DOTALL)
@@ -21,6 +23,7 @@ _PROBES = (
     b"GA1.2.1234567890.1700000000", b"user@example.com", b"2024-01-31T12:00:00Z", b"a=1; b=2",
     b"en-US,en;q=0.9",
 )  # fmt: skip
+_LOWERED = (LOWERCASE,)
 _ORDINARY_MIN = len(_PROBES) // 2
 
 
@@ -33,7 +36,28 @@ class Expressions(NamedTuple):
 
 
 def expressions_of(condition: Condition) -> Expressions | None:
-    """The patterns of a condition's operator; None where a scan cannot tell."""
+    """The patterns of a condition's operator; None where a scan cannot tell.
+
+    Where all that the operator sees is in lower case, they need no lower case to find it.
+    """
+    found = _expressions(condition)
+    if found is None or condition.multi_match or ordered(condition.transforms)[-1:] != _LOWERED:
+        return found
+    patterns = [
+        pattern if is_caseless(pattern) else caseless(pattern) for pattern in found.patterns
+    ]
+    known = tuple(pattern for pattern in patterns if pattern is not None)
+    return Expressions(known, found.exact) if len(known) == len(patterns) else found
+
+
+def are_caseless(condition: Condition, expressions: Expressions) -> bool:
+    """Whether they find in any value what they find in its lower case, if that matters."""
+    if LOWERCASE not in ordered(condition.transforms):
+        return False
+    return all(map(is_caseless, expressions.patterns))
+
+
+def _expressions(condition: Condition) -> Expressions | None:
     operator = condition.operator
     if operator is None or condition.argument.constant is None:
         return None

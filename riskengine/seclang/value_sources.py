@@ -1,10 +1,17 @@
 """Which conditions look at the values of a variable, name by name."""
 
+from collections.abc import Sequence
+
 import re2
 
 from riskengine.seclang.conditions import Answerable
+from riskengine.seclang.demands import Asked, Demand, demand
+from riskengine.seclang.needed_bytes import needed_bytes
+from riskengine.seclang.operators_contract import Operator
 from riskengine.seclang.rules import Target
-from riskengine.seclang.value_plans import Demand, Node, Nodes
+from riskengine.seclang.scan_groups import ScanGroup
+from riskengine.seclang.steps import ordered
+from riskengine.seclang.value_plans import Node, Nodes
 
 _KEYS_MAX = 8_192
 _KEY_LENGTH_MAX = 64
@@ -63,14 +70,14 @@ class Source:
     def __init__(
         self,
         answerable: tuple[Answerable, ...],
-        scanned: frozenset[int],
-        inexact: frozenset[int],
-        nodes: Nodes,
+        groups: Sequence[ScanGroup],
     ) -> None:
+        """The last of `groups` knows all that a scan can tell."""
         self._answerable = answerable
-        self._scanned = scanned
-        self._inexact = inexact
-        self._nodes = nodes
+        self._scanned = groups[-1].bits
+        self._inexact = groups[-1].inexact
+        self._nodes = Nodes(groups)
+        self._asked: dict[int, Asked] = {}
 
     def of(self, *variables: str) -> Values:
         """The values that rules know under all of these names."""
@@ -104,11 +111,32 @@ class Source:
         operator = condition.operator
         if operator is None:
             return []
-        scanned, exact = one.bit in self._scanned, one.bit not in self._inexact
-        return [
-            Demand(chain, one.bit, scanned, condition.negated, operator.match, exact)
-            for chain in chains
-        ]
+        asked = self._asked.get(one.bit)
+        if asked is None:
+            asked = self._asked[one.bit] = self._ask(one, operator)
+        return [demand(ordered(chain), asked) for chain in chains]
+
+    def _ask(self, one: Answerable, operator: Operator) -> Asked:
+        scanned = bool(one.bit & self._scanned)
+        return Asked(
+            one.bit,
+            operator,
+            negated=one.condition.negated,
+            scanned=scanned,
+            exact=not one.bit & self._inexact,
+            caseless=scanned and one.caseless,
+            assumed=one.assumed and not scanned,
+            needed=_needed(one) if scanned else None,
+        )
+
+
+def _needed(one: Answerable) -> frozenset[int] | None:
+    """Found out for what is behind base64: what comes out of that is noise, in honest values."""
+    noisy = any(step.startswith("base64decode") for step in one.condition.transforms)
+    if not noisy or one.condition.negated or one.expressions is None:
+        return None
+    [pattern, *others] = one.expressions.patterns
+    return None if others else needed_bytes(pattern)
 
 
 def _concerns(target: Target, key: str, one: Answerable) -> bool:

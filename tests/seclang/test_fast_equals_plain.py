@@ -54,13 +54,46 @@ SecRule ARGS_NAMES "@rx ^[%{tx.0}]$" "id:19,phase:2,pass,log"
 SecRule MULTIPART_UNMATCHED_BOUNDARY "@eq 0" "id:38,phase:2,pass,log"
 SecRule ARGS:/^x/|!ARGS:/2$/|ARGS_POST:q|&ARGS:q "@rx ^(s|1)" "id:39,phase:2,pass,log,capture,chain"
   SecRule TX:1 "@streq %{ARGS.q}" "setvar:tx.sum=+%{tx.0}"
+SecRule ARGS|REQUEST_URI "@rx (?:^|;| )dr?op[/ ]" "id:40,phase:2,pass,log,t:cmdLine,t:normalizePath"
+SecRule ARGS|ARGS_NAMES|REQUEST_LINE "@rx a1$" \
+    "id:41,phase:2,pass,log,t:urlDecodeUni,t:lowercase,t:removeWhitespace,multiMatch"
+SecRule ARGS|REQUEST_FILENAME "@rx (?i)sel\(|x=(?:%41|A)" \
+    "id:42,phase:2,pass,log,t:base64Decode,t:urlDecodeUni,t:removeWhitespace,multiMatch"
+SecRule ARGS|QUERY_STRING "!@rx ^[a-z&=]+$" "id:43,phase:2,pass,log,t:lowercase"
+SecRule ARGS "@rx <b|[^a-z]o?r" "id:44,phase:2,pass,log,t:lowercase,t:htmlEntityDecode,t:jsDecode"
 SecRule TX:sum "@ge 5" "id:11,phase:2,deny,log"
 """
 
 names = st.sampled_from(["q", "skip", "a", "Q", "x1", "%61"])
 values = st.one_of(
     st.sampled_from(
-        ["select", "SEL", "%53elect", "dr op", "union", "a", "", "%00", "1", "%2573el"]
+        [
+            "select",
+            "SEL",
+            "%53elect",
+            "dr op",
+            "union",
+            "a",
+            "",
+            "%00",
+            "1",
+            "%2573el",
+            "A1",
+            "a +1",
+            "c2VsKA==",
+            "eD0lNDE=",
+            "UyBlTCg=",
+            'D^r"OP%20//x',
+            ";Op  /x",
+            "%26Lt;B",
+            "oR",
+            "%26lt;b",
+            "%26copy",
+            "1Or",
+            "\\x3cB",
+            "/*x*/a1",
+            "x/../dop /",
+        ]
     ),
     st.text(max_size=12),
 )

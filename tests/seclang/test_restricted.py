@@ -10,6 +10,7 @@ from riskengine.seclang.pattern_database import ALPHABETS, compile_database
 from riskengine.seclang.restricted import restricted
 from riskengine.seclang.scan_patterns import Expressions
 from riskengine.seclang.scanner import Scanner
+from riskengine.seclang.value_kinds import alphabet_of, kinds_of
 
 ALPHABET = b"aAbB1_-. /="
 PIECES = [
@@ -84,7 +85,8 @@ def test_whichever_database_is_asked_the_bits_are_the_same(value: bytes) -> None
     compiled = COMPILED
     bits = {place: 1 << place for place in range(len(WORDS))}
     expected = sum(1 << place for place, word in enumerate(WORDS) if hyperscan_finds(word, value))
-    assert Scanner(compiled, bits, 0).bits_in(value) == expected
+    scanner = Scanner(compiled, bits, 0)
+    assert scanner.bits_in(value, alphabet_of(kinds_of(value))) == expected
 
 
 COMPILED = compile_database([Expressions((word,), True) for word in WORDS])

@@ -1,8 +1,13 @@
 """Truth tables of the decoders, for a checkout without the public vectors."""
 
+from urllib.parse import unquote_to_bytes
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from riskengine.seclang.transforms import TRANSFORMS
+from riskengine.seclang.transforms_urls import percent_decoded
 
 CASES = [
     ("base64decode", b"PHNjcmlwdD4=", b"<script>"),
@@ -78,3 +83,31 @@ def test_every_table_row_is_about_a_transformation_and_few_are_without_one() -> 
     digests = {"md5", "sha1", "parityeven7bit", "parityodd7bit", "parityzero7bit"}
     spelled_twice = {"normalizepath", "normalisepathwin"}
     assert TRANSFORMS.keys() - {name for name, _, _ in CASES} == digests | spelled_twice
+
+
+@given(
+    value=st.one_of(
+        st.binary(max_size=24),
+        st.lists(
+            st.sampled_from(
+                [
+                    b"%41",
+                    b"%e4",
+                    b"%",
+                    b"%4",
+                    b"%zz",
+                    b"=",
+                    b"=41",
+                    b"==",
+                    b"_",
+                    b" ",
+                    b"\r\n",
+                    b"=",
+                ]
+            ),
+            max_size=8,
+        ).map(b"".join),
+    )
+)
+def test_percent_encoding_is_read_as_the_standard_library_reads_it(value: bytes) -> None:
+    assert percent_decoded(value) == unquote_to_bytes(value)
