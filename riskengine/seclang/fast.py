@@ -39,6 +39,8 @@ EXHAUSTED = Outcome(exhausted=True)
 class _Suspect(NamedTuple):
     transaction: Transaction
     held: int
+    candidates: int
+    """Rules that could fire; without a body those of phase 2, too."""
     spent: int
 
 
@@ -99,37 +101,40 @@ class FastRules:
             held, spent = self._held.before_body(transaction, budget)
         except BudgetError:
             return EXHAUSTED
-        if request.body:
-            return _Suspect(transaction, held, spent)
-        # Without a body all is known now: phase 2 sees what phase 1 did.
-        held |= self._held.without_body
-        if not self._candidates.of(held, transaction) & ~self._quiet:
+        if not request.body:
+            # All is known now: phase 2 sees what phase 1 did.
+            held |= self._held.without_body
+        candidates = self._candidates.of(held, transaction)
+        if not request.body and not candidates & ~self._quiet:
             return NOTHING
-        return _Suspect(transaction, held, spent)
+        return _Suspect(transaction, held, candidates, spent)
 
     def _judged(self, evaluation: FastEvaluation, suspect: "_Suspect") -> "Outcome":
         exhausted = False
         try:
-            self._run(evaluation, suspect.held)
+            self._run(evaluation, suspect)
         except BudgetError:
             exhausted = True
         unread = evaluation.transaction.unread
         return Outcome(tuple(evaluation.fired), evaluation.stopped, exhausted, unread)
 
-    def _run(self, evaluation: FastEvaluation, held: int) -> None:
-        transaction = evaluation.transaction
-        candidates = self._candidates.of(held, transaction)
-        if candidates & ~self._quiet or transaction.request.body:
+    def _run(self, evaluation: FastEvaluation, suspect: "_Suspect") -> None:
+        candidates = suspect.candidates
+        if candidates & ~self._quiet or suspect.transaction.request.body:
             self._visit(evaluation, candidates & self._second, self._second)
         if evaluation.over:
             return
         evaluation.phase_over = False
-        transaction.receive_body()
-        more, cost = self._held.of_body(transaction, evaluation.budget - evaluation.spent)
-        evaluation.spend(cost)
-        candidates = self._candidates.of(held | more, transaction)
+        if suspect.transaction.receive_body():
+            candidates = self._with_body(evaluation, suspect)
         if candidates & ~self._quiet or evaluation.changed:
             self._visit(evaluation, candidates & ~self._second, ~self._second)
+
+    def _with_body(self, evaluation: FastEvaluation, suspect: "_Suspect") -> int:
+        transaction = suspect.transaction
+        more, cost = self._held.of_body(transaction, evaluation.budget - evaluation.spent)
+        evaluation.spend(cost)
+        return self._candidates.of(suspect.held | more, transaction)
 
     def _visit(self, evaluation: FastEvaluation, waiting: int, phase: int) -> None:
         """Run the waiting rules in order, and those that wake up because TX changes."""

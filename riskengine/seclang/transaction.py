@@ -36,8 +36,8 @@ class Transaction:
     """What rules can ask about one request. Phase 1 does not see the body."""
 
     __slots__ = (
-        "_body", "_cookies", "_entries", "_forced_body", "_processor", "_query", "_unpacked",
-        "answers", "headers", "looked", "request", "with_body",
+        "_body", "_cookies", "_entries", "_forced_body", "_processor", "_query",
+        "_read_otherwise", "_unpacked", "answers", "headers", "looked", "request", "with_body",
     )  # fmt: skip
 
     def __init__(self, request: Request) -> None:
@@ -46,6 +46,7 @@ class Transaction:
         self.with_body = False
         self._entries: dict[str, Entries] = {}
         self._processor: str | None = None
+        self._read_otherwise = False
         self._forced_body = False
         self._unpacked: Unpacked = NO_BODY
         self._body: BodyValues = EMPTY
@@ -66,21 +67,24 @@ class Transaction:
     def read_as(self, processor: str) -> None:
         """Have the body read in that way (`ctl:requestBodyProcessor`)."""
         self._processor = processor.upper()
+        self._read_otherwise = True
         self._entries.pop("REQBODY_PROCESSOR", None)
 
     def force_body(self) -> None:
         """Have REQUEST_BODY even where nothing reads the body (`ctl:forceRequestBodyVariable`)."""
         self._forced_body = True
 
-    def receive_body(self) -> None:
-        """Go on to phase 2: the body is read now."""
+    def receive_body(self) -> bool:
+        """Go on to phase 2: the body is read now. Whether rules see anything else then."""
         self.with_body = True
+        if not self.request.body and not self._read_otherwise:
+            return False
         self._entries = {
             name: entries for name, entries in self._entries.items() if name not in _OF_THE_BODY
         }
         request = self.request
         if not request.body:
-            return
+            return True
         whole = request.body_size <= len(request.body)
         unpacked = unpack(request.body, content_encoding(request.headers), whole=whole)
         self._unpacked = unpacked
@@ -88,6 +92,7 @@ class Transaction:
         self._body = parse_body(self.processor, content_type, unpacked.body)
         if unpacked.fault:
             self._body = self._body._replace(error=unpacked.fault, detail=unpacked.detail)
+        return True
 
     @property
     def unread(self) -> str:
