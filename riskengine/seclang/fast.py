@@ -16,6 +16,7 @@ from riskengine.seclang.exemptions import Exemption
 from riskengine.seclang.fast_evaluation import FastEvaluation, Knowledge, Watch
 from riskengine.seclang.held import HeldConditions
 from riskengine.seclang.specialize import Program
+from riskengine.seclang.totals import totals_of
 from riskengine.seclang.transaction import Transaction
 from riskengine.seclang.transforming import Transforming
 
@@ -61,6 +62,7 @@ class FastRules:
         )
         self._candidates = Candidates(program, analysis, self._knowledge)
         self._on_change = self._candidates.on_change
+        self._totals = totals_of(program, analysis)
         self._snapshots = self._candidates.snapshots
 
     def evaluate(
@@ -142,9 +144,16 @@ class FastRules:
             waiting |= self._on_change & phase
         while waiting:
             lowest = waiting & -waiting
-            waiting ^= lowest
             place = lowest.bit_length() - 1
             changed_before = evaluation.changed
+            totals = self._totals.get(place)
+            if totals is not None and changed_before and not totals.places & ~waiting:
+                waiting ^= totals.places
+                totals.run(evaluation)
+                if evaluation.over or evaluation.phase_over:
+                    return
+                continue
+            waiting ^= lowest
             if not changed_before:
                 evaluation.begin_from(self._snapshots[place])
             fired = evaluation.visit(self._rules[place])

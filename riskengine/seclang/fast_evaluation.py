@@ -50,7 +50,8 @@ class FastEvaluation(Evaluation):
     knowledge: Knowledge
     changed: bool = False
     _snapshot: object = None
-    _written: set[str] | None = None
+    _written: dict[str, None] | None = None
+    """Names in the order in which they were first written."""
 
     def begin_from(self, snapshot: dict[str, bytes]) -> None:
         """Have TX hold what it holds at this place when nothing has changed, and what was added."""
@@ -106,10 +107,18 @@ class FastEvaluation(Evaluation):
                 if bits & bit and _is_meant(entries[place].key, target, excluded):
                     yield entries[place]
 
+    def put(self, name: str, value: bytes | None) -> None:
+        """Have a TX variable hold `value`; None for no such variable."""
+        if value is None:
+            self.tx.pop(name, None)
+        else:
+            self.tx[name] = value
+        self._wrote(name)
+
     def _wrote(self, name: str) -> None:
         if self._written is None:
-            self._written = set()
-        self._written.add(name)
+            self._written = {}
+        self._written[name] = None
         if not self.changed and self.knowledge.watch.cares(name):
             self.changed = True
 

@@ -17,6 +17,7 @@ from riskengine.seclang.plain import evaluate
 from riskengine.seclang.reader import read_rules
 from riskengine.seclang.rules import RuleSet
 from riskengine.seclang.specialize import specialize
+from riskengine.seclang.totals import totals_of
 
 RULES = r"""
 SecAction "id:1,phase:1,pass,nolog,setvar:tx.level=2,setvar:tx.sum=0,setvar:tx.words=sel|1|a"
@@ -54,6 +55,9 @@ SecRule ARGS_NAMES "@rx ^[%{tx.0}]$" "id:19,phase:2,pass,log"
 SecRule MULTIPART_UNMATCHED_BOUNDARY "@eq 0" "id:38,phase:2,pass,log"
 SecRule ARGS:/^x/|!ARGS:/2$/|ARGS_POST:q|&ARGS:q "@rx ^(s|1)" "id:39,phase:2,pass,log,capture,chain"
   SecRule TX:1 "@streq %{ARGS.q}" "setvar:tx.sum=+%{tx.0}"
+SecAction "id:20,phase:2,pass,nolog,setvar:tx.total=0"
+SecRule TX:level "@ge 1" "id:21,phase:2,pass,nolog,setvar:tx.total=+%{tx.sum}"
+SecRule TX:total "@ge 3" "id:22,phase:2,pass,log,setvar:tx.total=-1"
 SecRule TX:sum "@ge 5" "id:11,phase:2,deny,log"
 """
 
@@ -120,6 +124,13 @@ def test_same_rules_fire_on_the_same_values(
 def test_a_chain_that_the_path_decides_is_remembered_by_path(rules: RuleSet) -> None:
     program = specialize(rules, {})
     assert [program.rules[place].id for place in places_of(analyze(program).by_path)] == [17]
+
+
+def test_rules_that_add_up_points_are_run_as_one(rules: RuleSet) -> None:
+    program = specialize(rules, {})
+    found = totals_of(program, analyze(program))
+    ids = [[program.rules[at].id for at in places_of(one.places)] for one in found.values()]
+    assert ids == [[21, 22, 11]]
 
 
 def test_a_request_beyond_its_budget_is_said_to_be(fast: FastRules) -> None:
