@@ -10,15 +10,18 @@ from typing import NamedTuple
 
 from riskengine.request import Request
 from riskengine.seclang.candidates import Candidates
-from riskengine.seclang.conditions import Analysis, bits_of, sums_of
+from riskengine.seclang.choices import Choices, is_removed, left_out
+from riskengine.seclang.conditions import Analysis
 from riskengine.seclang.evaluation import BudgetError, Fired
 from riskengine.seclang.exemptions import Exemption
-from riskengine.seclang.fast_evaluation import FastEvaluation, Knowledge, Watch
+from riskengine.seclang.fast_evaluation import FastEvaluation, Knowledge
 from riskengine.seclang.held import HeldConditions
+from riskengine.seclang.prepared import prepare
 from riskengine.seclang.specialize import Program
 from riskengine.seclang.totals import totals_of
 from riskengine.seclang.transaction import Transaction
 from riskengine.seclang.transforming import Transforming
+from riskengine.seclang.watching import Watch
 
 
 class Outcome(NamedTuple):
@@ -56,9 +59,10 @@ class FastRules:
         self._quiet = analysis.quiet
         self._knowledge = Knowledge(
             Watch(analysis.watched_names, analysis.watched_beginnings),
-            bits_of(analysis),
-            sums_of(program),
+            prepare(program, analysis, held.answers),
             held,
+            Choices(is_removed),
+            Choices(left_out),
         )
         self._candidates = Candidates(program, analysis, self._knowledge)
         self._on_change = self._candidates.on_change

@@ -1,6 +1,7 @@
 """Which conditions hold for the values of a request."""
 
-from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 from typing import TypeVar
 
 from riskengine.percent import to_bytes
@@ -9,10 +10,9 @@ from riskengine.seclang.conditions import Answerable
 from riskengine.seclang.counts import Counts
 from riskengine.seclang.evaluation import BudgetError
 from riskengine.seclang.looking import KEPT_MAX, LENGTH_MAX, Answer, Looking
-from riskengine.seclang.rules import Target
 from riskengine.seclang.scanner import Scanner
 from riskengine.seclang.targets import MULTIPART_FLAGS
-from riskengine.seclang.transaction import Entry, Pairs, Transaction, cookies_of, header_bytes
+from riskengine.seclang.transaction import Pairs, Seen, Transaction, cookies_of, header_bytes
 from riskengine.seclang.value_plans import Node, Nodes
 from riskengine.seclang.value_sources import Source, Values
 
@@ -106,21 +106,21 @@ class HeldConditions:
         held, cost = self._all(pairs, budget, transaction)
         return held | self._counts.of_body(transaction), cost
 
-    def of(
-        self, transaction: Transaction, target: Target
-    ) -> tuple[Sequence[Entry], Sequence[int]] | None:
-        """Entries of the target's variable, and the bits that hold for each; None if never asked.
+    def answers(self, variable: str) -> bool:
+        """Whether `of` knows anything of that variable."""
+        return variable in self._values_of
+
+    def of(self, transaction: Transaction, variable: str) -> Seen:
+        """The entries of a variable that `answers`, and the bits that hold for each.
 
         What was asked before is remembered, so that this costs next to nothing.
         """
-        values = self._values_of.get(target.variable)
-        if values is None:
-            return None
-        entries = transaction.entries(target.variable)
-        known = transaction.looked.get(target.variable)
-        if known is None or known[0] is not entries:
-            known = entries, self._bits(transaction, target.variable, *values)
-            transaction.looked[target.variable] = known
+        known = transaction.looked.get(variable)
+        if known is None:
+            values, of_body = self._values_of[variable]
+            bits = self._bits(transaction, variable, values, of_body)
+            known = Seen(transaction.entries(variable), bits, reduce(or_, bits, 0))
+            transaction.looked[variable] = known
         return known
 
     def _bits(
@@ -133,7 +133,8 @@ class HeldConditions:
             queried = len(transaction.query_arguments)
             pairs = [(values.node(entry.key), entry.value) for entry in entries[:queried]]
             pairs += [(of_body.node(entry.key), entry.value) for entry in entries[queried:]]
-        return [self._looking.answer(pair, transaction)[0] for pair in pairs]
+        known, answer = self._looking.known, self._looking.answer
+        return [(known.get(pair) or answer(pair, transaction))[0] for pair in pairs]
 
     def _by_variable(self) -> dict[str, tuple[Values, Values]]:
         """The values of each variable; those of arguments in the body are others."""

@@ -29,6 +29,18 @@ class Entry(NamedTuple):
 
 
 Entries = list[Entry]
+
+
+class Seen(NamedTuple):
+    """All values of a variable, and which conditions hold for them."""
+
+    entries: Entries
+    bits: list[int]
+    """The conditions that hold for each entry."""
+    all_bits: int
+    """Those that hold for any."""
+
+
 Pairs = tuple[tuple[bytes, bytes], ...]
 
 
@@ -52,7 +64,7 @@ class Transaction:
         self._body: BodyValues = EMPTY
         self.answers: dict[tuple[object, bytes], tuple[int, int]] = {}
         """What the fast evaluator found out about long values."""
-        self.looked: dict[str, tuple[Entries, list[int]]] = {}
+        self.looked: dict[str, Seen] = {}
         """And about all values of a variable."""
         self._query: Pairs | None = None
         self._cookies: Pairs | None = None
@@ -69,6 +81,7 @@ class Transaction:
         self._processor = processor.upper()
         self._read_otherwise = True
         self._entries.pop("REQBODY_PROCESSOR", None)
+        self.looked.pop("REQBODY_PROCESSOR", None)
 
     def force_body(self) -> None:
         """Have REQUEST_BODY even where nothing reads the body (`ctl:forceRequestBodyVariable`)."""
@@ -79,9 +92,9 @@ class Transaction:
         self.with_body = True
         if not self.request.body and not self._read_otherwise:
             return False
-        self._entries = {
-            name: entries for name, entries in self._entries.items() if name not in _OF_THE_BODY
-        }
+        for name in _OF_THE_BODY & self._entries.keys():
+            del self._entries[name]
+            self.looked.pop(name, None)
         request = self.request
         if not request.body:
             return True
