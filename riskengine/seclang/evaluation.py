@@ -221,8 +221,9 @@ class Evaluation:
         elif setvar.operation == "=":
             self.tx[name] = value
         else:
-            change = number(value) * (1 if setvar.operation == "+" else -1)
-            self.tx[name] = b"%d" % (number(self.tx.get(name, b"")) + change)
+            change = number(value) if setvar.operation == "+" else -number(value)
+            before = self.tx.get(name)
+            self.tx[name] = b"%d" % (number(before) + change if before else change)
             if POINTS.fullmatch(name):
                 self._gained += change
         self._wrote(name)

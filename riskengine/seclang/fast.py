@@ -16,7 +16,8 @@ from riskengine.seclang.evaluation import BudgetError, Fired
 from riskengine.seclang.exemptions import Exemption
 from riskengine.seclang.fast_evaluation import FastEvaluation, Knowledge
 from riskengine.seclang.held import HeldConditions
-from riskengine.seclang.prepared import prepare
+from riskengine.seclang.prepared import given_rules, prepare
+from riskengine.seclang.selected import Selected
 from riskengine.seclang.specialize import Program
 from riskengine.seclang.totals import totals_of
 from riskengine.seclang.transaction import Transaction
@@ -57,12 +58,15 @@ class FastRules:
         self._second = (1 << program.second_phase) - 1
         self._held = held
         self._quiet = analysis.quiet
+        prepared = prepare(program, analysis, held.answers)
         self._knowledge = Knowledge(
             Watch(analysis.watched_names, analysis.watched_beginnings),
-            prepare(program, analysis, held.answers),
+            prepared,
+            given_rules(program, prepared),
             held,
             Choices(is_removed),
             Choices(left_out),
+            Selected(),
         )
         self._candidates = Candidates(program, analysis, self._knowledge)
         self._on_change = self._candidates.on_change

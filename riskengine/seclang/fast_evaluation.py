@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from riskengine.seclang.choices import Choices, Chosen, Exclusion, Removal
-from riskengine.seclang.evaluation import VALUE_COST, Evaluation, Found
+from riskengine.seclang.evaluation import VALUE_COST, Evaluation, Fired, Found
 from riskengine.seclang.held import HeldConditions
 from riskengine.seclang.operators_comparisons import number
 from riskengine.seclang.operators_contract import Match
 from riskengine.seclang.prepared import Change, Prepared
 from riskengine.seclang.rules import Condition, Rule, Target
+from riskengine.seclang.selected import Selected
 from riskengine.seclang.transaction import Entry
 from riskengine.seclang.watching import Watch
 
@@ -24,9 +25,12 @@ class Knowledge(NamedTuple):
     watch: Watch
     prepared: Mapping[int, Prepared]
     """Every condition with an operator, by its `id()`."""
+    given: Mapping[int, Fired]
+    """Rules that fire for certain when they are visited, by their `id()`."""
     held: HeldConditions
     removals: Choices[Removal, bool]
     exclusions: Choices[Exclusion, tuple[Target, ...]]
+    selected: Selected
 
 
 class FastEvaluation(Evaluation):
@@ -34,7 +38,9 @@ class FastEvaluation(Evaluation):
 
     knowledge: Knowledge
     changed: bool = False
-    _snapshot: object = None
+    _snapshot: dict[str, bytes] | None = None
+    _unset: bool = False
+    """Whether a TX variable was unset: then names no longer stand in the order of writing."""
     _written: dict[str, None] | None = None
     """Names in the order in which they were first written."""
     _removed: Chosen[Removal, bool] | None = None
@@ -57,12 +63,26 @@ class FastEvaluation(Evaluation):
             self.tx[name] = value
         self._wrote(name)
 
+    def visit(self, rule: Rule) -> bool:
+        """Run one rule whose answerable conditions all hold for some value."""
+        given = self.knowledge.given.get(id(rule))
+        if given is None or (self.exclusions and self._left_out(rule)):
+            return super().visit(rule)
+        if self.removals and self._is_removed(rule):
+            return False
+        for ctl in rule.conditions[0].ctls:
+            self._control(ctl)
+        self.fired.append(given)
+        return True
+
     def _holds(self, condition: Condition, rule: Rule) -> list[Found] | None:
         known = self.knowledge.prepared.get(id(condition))
         if known is None:
             return super()._holds(condition, rule)
         if known.sum and not (self.exclusions and self._left_out(rule)):
             return self._compared(condition, known)
+        if known.certain:
+            return self._certain(condition, rule, known)
         operator, changes = known.operator, known.changes
         found: list[Found] = []
         for entry in self._promising(condition, rule, known):
@@ -79,6 +99,18 @@ class FastEvaluation(Evaluation):
                         self._noted(condition, known, found, match)
         if changes is not None and found:
             self._matched(found, changes)
+        return found or None
+
+    def _certain(self, condition: Condition, rule: Rule, known: Prepared) -> list[Found] | None:
+        found: list[Found] = []
+        for entry in self._promising(condition, rule, known):
+            self.spend(len(entry.value) + VALUE_COST)
+            value = self.transform(condition.transforms, entry.value)
+            found.append(Found(entry.name, value, value))
+            if known.changes is None:
+                self._noted(condition, known, found, None)
+        if known.changes is not None and found:
+            self._matched(found, known.changes)
         return found or None
 
     def _compared(self, condition: Condition, known: Prepared) -> list[Found] | None:
@@ -102,7 +134,10 @@ class FastEvaluation(Evaluation):
             excluded = (*excluded, *left_out)
         promising: list[Entry] = []
         looked = self.transaction.looked
-        for target, answered, whole in known.aims:
+        for target, answered, whole, header in known.aims:
+            if header and not left_out:
+                promising += self.transaction.headers_named(target.key)
+                continue
             if not answered:
                 promising += self.entries_of(target, excluded)
                 continue
@@ -116,6 +151,15 @@ class FastEvaluation(Evaluation):
                 ):
                     promising.append(entry)
         return promising
+
+    def _tx(self, target: Target) -> list[Entry]:
+        if target.pattern is None or self._snapshot is None or self._unset:
+            return super()._tx(target)
+        names = self.knowledge.selected.names(target, self._snapshot, self._written or ())
+        if names is None:
+            return super()._tx(target)
+        tx = self.tx
+        return [Entry(name, f"TX:{name}", tx[name]) for name in names if name in tx]
 
     def _noted(
         self, condition: Condition, known: Prepared, found: list[Found], match: Match | None
@@ -154,6 +198,8 @@ class FastEvaluation(Evaluation):
         if self._written is None:
             self._written = {}
         self._written[name] = None
+        if name not in self.tx:
+            self._unset = True
         if not self.changed and self.knowledge.watch.cares(name):
             self.changed = True
 

@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from riskengine.seclang.captures import captures_read
 from riskengine.seclang.conditions import Analysis, bits_of, sums_of
-from riskengine.seclang.evaluation import POINTS
+from riskengine.seclang.evaluation import POINTS, Fired
 from riskengine.seclang.operators_comparisons import number
 from riskengine.seclang.operators_contract import Operator
-from riskengine.seclang.rules import Condition, SetVar, Target
+from riskengine.seclang.rules import Condition, Rule, SetVar, Target
 from riskengine.seclang.specialize import Program
 
 
@@ -20,6 +20,8 @@ class Aim(NamedTuple):
     """Whether it is known of each value if the condition holds for it."""
     whole: bool
     """Whether all values of the variable are meant."""
+    header: bool
+    """Whether it is one header: asking the operator costs less than all headers do."""
 
 
 class Change(NamedTuple):
@@ -46,6 +48,8 @@ class Prepared(NamedTuple):
     """Whether what the operator captures is read by any rule."""
     changes: tuple[Change, ...] | None
     """All that comes of a match, where that is no more than adding numbers."""
+    certain: bool
+    """Whether its bit says all of a value, as nobody wants to know which text matched."""
 
 
 def prepare(
@@ -53,20 +57,57 @@ def prepare(
 ) -> dict[int, Prepared]:
     """The conditions of `program` by their `id()`; `answers` says for which variables any is."""
     bits, sums, captures = bits_of(analysis), sums_of(program), captures_read(program.rules)
+    prepared: dict[int, Prepared] = {}
+    for rule in program.rules:
+        for place, condition in enumerate(rule.conditions):
+            if condition.operator is None:
+                continue
+            key = id(condition)
+            aims = tuple(_aim(target, condition, bits, answers) for target in condition.targets)
+            shown = rule.recorded and place == 0
+            wanted = shown or key in captures or condition.multi_match
+            prepared[key] = Prepared(
+                condition.operator,
+                bits.get(key, 0),
+                sums.get(key, ""),
+                aims,
+                condition.argument.constant is not None,
+                key in captures,
+                None if key in captures else _changes(condition),
+                not wanted and all(aim.answered and aim.whole for aim in aims),
+            )
+    return prepared
+
+
+def given_rules(program: Program, prepared: dict[int, Prepared]) -> dict[int, Fired]:
+    """Rules by their `id()` that fire for certain where their condition holds for any value.
+
+    They leave no record, and all that they do is change how the request is judged.
+    """
+    if any(map(_borrows_match, program.rules)):
+        return {}
     return {
-        id(condition): Prepared(
-            condition.operator,
-            bits.get(id(condition), 0),
-            sums.get(id(condition), ""),
-            tuple(_aim(target, condition, bits, answers) for target in condition.targets),
-            condition.argument.constant is not None,
-            id(condition) in captures,
-            None if id(condition) in captures else _changes(condition),
-        )
+        id(rule): Fired(rule, (), 0)
         for rule in program.rules
-        for condition in rule.conditions
-        if condition.operator is not None
+        if len(rule.conditions) == 1
+        and not rule.recorded
+        and rule.disruption == "pass"
+        and not rule.conditions[0].setvars
+        and rule.conditions[0].operator is not None
+        and prepared[id(rule.conditions[0])].certain
     }
+
+
+def _borrows_match(rule: Rule) -> bool:
+    """Whether it reads what matched in a rule before it."""
+    first, *others = rule.conditions
+    references = [*first.argument.references]
+    for condition in (first, *others) if first.operator is None else ():
+        for setvar in condition.setvars:
+            references += [*setvar.name.references, *setvar.value.references]
+    variables = [target.variable for target in first.targets]
+    variables += [reference.variable for reference in references]
+    return any(variable.startswith("MATCHED_VAR") for variable in variables)
 
 
 def _aim(
@@ -74,7 +115,9 @@ def _aim(
 ) -> Aim:
     answered = id(condition) in bits and not target.count and answers(target.variable)
     left_out = any(other.variable == target.variable for other in condition.excluded)
-    return Aim(target, answered, not (target.key or target.pattern is not None or left_out))
+    whole = not (target.key or target.pattern is not None or left_out)
+    header = target == Target("REQUEST_HEADERS", target.key) and bool(target.key) and not left_out
+    return Aim(target, answered, whole, header)
 
 
 def _changes(condition: Condition) -> tuple[Change, ...] | None:

@@ -145,6 +145,11 @@ class Transaction:
             known = self._entries[variable] = maker(self) if maker else []
         return known
 
+    def headers_named(self, name: str) -> Entries:
+        """The entries of REQUEST_HEADERS that have this name, without making the others."""
+        found = [value for known, value in self.headers if known == name]
+        return [Entry(name, f"REQUEST_HEADERS:{name}", header_bytes(value)) for value in found]
+
     def _header(self, name: str) -> str:
         return next((value for known, value in self.request.headers if known == name), "")
 

@@ -55,6 +55,14 @@ SecRule ARGS_NAMES "@rx ^[%{tx.0}]$" "id:19,phase:2,pass,log"
 SecRule MULTIPART_UNMATCHED_BOUNDARY "@eq 0" "id:38,phase:2,pass,log"
 SecRule ARGS:/^x/|!ARGS:/2$/|ARGS_POST:q|&ARGS:q "@rx ^(s|1)" "id:39,phase:2,pass,log,capture,chain"
   SecRule TX:1 "@streq %{ARGS.q}" "setvar:tx.sum=+%{tx.0}"
+SecRule ARGS_NAMES "@rx ." "id:23,phase:2,pass,nolog,setvar:tx.times_%{MATCHED_VAR_NAME}=+1"
+SecRule TX:/times_.*/ "@gt 1" "id:24,phase:2,pass,log,setvar:tx.sum=+1"
+SecRule REQUEST_FILENAME "!@validateByteRange 47,97-122" \
+    "id:25,phase:1,pass,nolog,ctl:ruleRemoveTargetById=26;ARGS:a,ctl:ruleRemoveById=13"
+SecRule REQUEST_HEADERS:User-Agent|ARGS|!ARGS:q "@rx (cu|s)(.)" \
+    "id:26,phase:2,pass,log,capture,t:lowercase,setvar:tx.sum=+1,setvar:tx.sum=-1,\
+    setvar:!tx.times_args_names:q"
+SecRule TX:/times_.*/ "@gt 1" "id:27,phase:2,pass,log"
 SecAction "id:20,phase:2,pass,nolog,setvar:tx.total=0"
 SecRule TX:level "@ge 1" "id:21,phase:2,pass,nolog,setvar:tx.total=+%{tx.sum}"
 SecRule TX:total "@ge 3" "id:22,phase:2,pass,log,setvar:tx.total=-1"
