@@ -1,9 +1,10 @@
 """Which conditions of a program values can answer, and which rules need which of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 
-from riskengine.seclang.rules import Condition, Rule, Target
+from riskengine.seclang.rules import Condition, Rule, SetVar, Target
 from riskengine.seclang.scan_patterns import Expressions, expressions_of, is_ordinary
 from riskengine.seclang.specialize import Program, uncertain_names
 
@@ -208,26 +209,48 @@ def _has_shape(rule: Rule, rules: Sequence[Rule]) -> bool:
 
 def _is_by_path(rule: Rule, rules: Sequence[Rule]) -> bool:
     """Whether the path decides if all of a chain holds, so that the answer can be remembered."""
+    return _is_decided_by(lambda t: t.variable in _PATH and not t.count, rule, rules)
+
+
+def header_chains(program: Program) -> dict[int, str]:
+    """Rules by their `id()` with a chain that one header decides, and which header that is."""
+    found: dict[int, str] = {}
+    for rule in program.rules:
+        name = rule.conditions[0].targets[0].key if rule.conditions[0].targets else ""
+        header = Target("REQUEST_HEADERS", name)
+        if name and _is_decided_by(header.__eq__, rule, program.rules):
+            found[id(rule)] = name
+    return found
+
+
+def _is_decided_by(decides: Callable[[Target], bool], rule: Rule, rules: Sequence[Rule]) -> bool:
+    """Whether the chain depends on nothing but variables that decide, and on its own TX."""
     conditions = rule.conditions
     if not is_answerable(conditions[0]) or all(map(is_answerable, conditions)):
         return False
+    captured = False
     for condition in conditions:
         if condition.operator is None or condition.ctls or condition.argument.references:
             return False
-        if not all(_is_of_path(target, rule, rules) for target in condition.targets):
-            return False
-        references = [r for setvar in condition.setvars for r in setvar.value.references]
-        if not all(
-            r.variable == "TX" and r.key.isdigit() and condition.capture for r in references
-        ):
+        for target in condition.targets:
+            if target.variable == "TX" and not (captured and target.key.isdigit()):
+                if not _is_own(target, rule, rules):
+                    return False
+            elif _is_of_request(target) and not decides(target):
+                return False
+        captured = captured or (condition.capture and not condition.negated)
+        if not all(map(_is_own_value, condition.setvars, repeat(condition.capture))):
             return False
     return _keeps_to_itself(rule, rules)
 
 
-def _is_of_path(target: Target, rule: Rule, rules: Sequence[Rule]) -> bool:
-    if target.variable == "TX":
-        return _is_own(target, rule, rules)
-    return not _is_of_request(target) or (target.variable in _PATH and not target.count)
+def _is_own_value(setvar: SetVar, captures: bool) -> bool:
+    """Whether what is written is made of constants and of what the condition itself found."""
+    return all(
+        reference.variable in ("MATCHED_VAR", "MATCHED_VAR_NAME")
+        or (reference.variable == "TX" and reference.key.isdigit() and captures)
+        for reference in setvar.value.references
+    )
 
 
 def _keeps_to_itself(rule: Rule, rules: Sequence[Rule]) -> bool:

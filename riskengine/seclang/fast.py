@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 from riskengine.request import Request
 from riskengine.seclang.candidates import Candidates
+from riskengine.seclang.chains import HeaderChains
 from riskengine.seclang.choices import Choices, is_removed, left_out
-from riskengine.seclang.conditions import Analysis
+from riskengine.seclang.conditions import Analysis, header_chains
 from riskengine.seclang.evaluation import BudgetError, Fired
 from riskengine.seclang.exemptions import Exemption
 from riskengine.seclang.fast_evaluation import FastEvaluation, Knowledge
@@ -67,6 +68,7 @@ class FastRules:
             Choices(is_removed),
             Choices(left_out),
             Selected(),
+            HeaderChains(header_chains(program)),
         )
         self._candidates = Candidates(program, analysis, self._knowledge)
         self._on_change = self._candidates.on_change

@@ -7,6 +7,7 @@ those, for the texts that matched.
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from riskengine.seclang.chains import HeaderChains
 from riskengine.seclang.choices import Choices, Chosen, Exclusion, Removal
 from riskengine.seclang.evaluation import VALUE_COST, Evaluation, Fired, Found
 from riskengine.seclang.held import HeldConditions
@@ -31,6 +32,7 @@ class Knowledge(NamedTuple):
     removals: Choices[Removal, bool]
     exclusions: Choices[Exclusion, tuple[Target, ...]]
     selected: Selected
+    chains: HeaderChains
 
 
 class FastEvaluation(Evaluation):
@@ -65,15 +67,33 @@ class FastEvaluation(Evaluation):
 
     def visit(self, rule: Rule) -> bool:
         """Run one rule whose answerable conditions all hold for some value."""
-        given = self.knowledge.given.get(id(rule))
-        if given is None or (self.exclusions and self._left_out(rule)):
+        if self.exclusions and self._left_out(rule):
             return super().visit(rule)
+        given = self.knowledge.given.get(id(rule))
+        if given is None:
+            return self._looked_closer(rule)
         if self.removals and self._is_removed(rule):
             return False
         for ctl in rule.conditions[0].ctls:
             self._control(ctl)
         self.fired.append(given)
         return True
+
+    def _looked_closer(self, rule: Rule) -> bool:
+        """Whether it fires; where one header decides that and it did not before, it does not."""
+        chains = self.knowledge.chains
+        key = chains.key(rule, self.transaction)
+        if key is None:
+            return super().visit(rule)
+        cost = chains.cost(key)
+        if cost is not None:
+            self.spend(cost)
+            return False
+        before = self.spent
+        fired = super().visit(rule)
+        if not fired and not self.removals:
+            chains.note(key, self.spent - before)
+        return fired
 
     def _holds(self, condition: Condition, rule: Rule) -> list[Found] | None:
         known = self.knowledge.prepared.get(id(condition))
