@@ -1,12 +1,13 @@
 """Which conditions of a program values can answer, and which rules need which of them."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import repeat
 
 from riskengine.seclang.rules import Condition, Rule, SetVar, Target
 from riskengine.seclang.scan_patterns import Expressions, expressions_of, is_ordinary
 from riskengine.seclang.specialize import Program, uncertain_names
+from riskengine.seclang.tx_use import is_own, keeps_to_itself, read_beginnings, read_names
 
 _SHAPE = frozenset({"REQUEST_HEADERS_NAMES", "REQUEST_METHOD", "REQUEST_PROTOCOL"})
 _PATH = frozenset({"PATH_INFO", "REQUEST_BASENAME", "REQUEST_FILENAME"})
@@ -83,8 +84,8 @@ def analyze(program: Program) -> Analysis:
             on_change |= 1 << place
             written, begun = uncertain_names(rule)
             # What a rule captures it reads itself, and only that.
-            names |= {name for name in written if not name.isdigit()} | _read_names(rule)
-            beginnings += [*begun, *_read_beginnings(rule)]
+            names |= {name for name in written if not name.isdigit()} | read_names(rule)
+            beginnings += [*begun, *read_beginnings(rule)]
     return Analysis(
         tuple(answerable),
         {bit: tuple(rules) for bit, rules in needs.items()},
@@ -162,36 +163,6 @@ def _reads_request(condition: Condition) -> bool:
     )
 
 
-def _read_names(rule: Rule) -> set[str]:
-    names = {t.key for c in rule.conditions for t in c.targets if t.variable == "TX" and t.key}
-    for condition in rule.conditions:
-        macros = [condition.argument, *[setvar.value for setvar in condition.setvars]]
-        names |= {r.key for macro in macros for r in macro.references if r.variable == "TX"}
-    return names
-
-
-def _read_beginnings(rule: Rule) -> list[str]:
-    """What names of TX variables that the rule selects begin with; with `*`: what they hold."""
-    whole = [t for c in rule.conditions for t in c.targets if t.variable == "TX" and not t.key]
-    return [beginning for target in whole for beginning in _beginning(target)]
-
-
-def _beginning(target: Target) -> list[str]:
-    if target.pattern is None:
-        return [""]
-    text = target.pattern.pattern
-    text = text if isinstance(text, str) else text.decode("latin-1")
-    plain = ""
-    for sign in text.removeprefix("(?i)").removeprefix("^"):
-        if sign in "*?{":
-            plain = plain[:-1]
-        if not (sign.isalnum() or sign == "_"):
-            break
-        plain += sign.lower()
-    anchored = text.removeprefix("(?i)").startswith("^")
-    return [plain] if anchored else ["*" + plain]
-
-
 def _has_shape(rule: Rule, rules: Sequence[Rule]) -> bool:
     """Whether method, protocol and header names decide it, with TX variables all its own."""
     variables = [target for c in rule.conditions for target in c.targets]
@@ -199,7 +170,7 @@ def _has_shape(rule: Rule, rules: Sequence[Rule]) -> bool:
     if not asks or any(condition.ctls for condition in rule.conditions):
         return False
     for target in variables:
-        if target.variable == "TX" and not _is_own(target, rule, rules):
+        if target.variable == "TX" and not is_own(target, rule, rules):
             return False
         counted = target.variable == "REQUEST_HEADERS" and target.count
         if target.variable != "TX" and target.variable not in _SHAPE and not counted:
@@ -234,14 +205,14 @@ def _is_decided_by(decides: Callable[[Target], bool], rule: Rule, rules: Sequenc
             return False
         for target in condition.targets:
             if target.variable == "TX" and not (captured and target.key.isdigit()):
-                if not _is_own(target, rule, rules):
+                if not is_own(target, rule, rules):
                     return False
             elif _is_of_request(target) and not decides(target):
                 return False
         captured = captured or (condition.capture and not condition.negated)
         if not all(map(_is_own_value, condition.setvars, repeat(condition.capture))):
             return False
-    return _keeps_to_itself(rule, rules)
+    return keeps_to_itself(rule, rules)
 
 
 def _is_own_value(setvar: SetVar, captures: bool) -> bool:
@@ -251,43 +222,3 @@ def _is_own_value(setvar: SetVar, captures: bool) -> bool:
         or (reference.variable == "TX" and reference.key.isdigit() and captures)
         for reference in setvar.value.references
     )
-
-
-def _keeps_to_itself(rule: Rule, rules: Sequence[Rule]) -> bool:
-    """Whether no other rule reads what `rule` writes before its last condition holds."""
-    names, beginnings = uncertain_names(replace(rule, conditions=rule.conditions[:-1]))
-    written = {name for name in names if not name.isdigit()}
-    if beginnings:
-        return False
-    for other in rules:
-        if other is not rule and (written & _read_names(other) or _reads_any(other, written)):
-            return False
-    return True
-
-
-def _reads_any(rule: Rule, names: set[str]) -> bool:
-    whole = [t for c in rule.conditions for t in c.targets if t.variable == "TX" and not t.key]
-    return any(target.takes(name) for target in whole for name in names)
-
-
-def _is_own(target: Target, rule: Rule, rules: Sequence[Rule]) -> bool:
-    """Whether only `rule` writes what the target reads."""
-    for other in rules:
-        names, beginnings = uncertain_names(other)
-        if other is rule or not (names or beginnings):
-            continue
-        if any(target.takes(name) for name in names):
-            return False
-        if any(_may_take(target, beginning) for beginning in beginnings):
-            return False
-    return True
-
-
-def _may_take(target: Target, beginning: str) -> bool:
-    """Whether a variable whose name begins so may be meant: true when in doubt."""
-    if target.pattern is None:
-        return not target.key or target.key.startswith(beginning)
-    wanted = _beginning(target)[0]
-    if wanted.startswith("*") or not wanted:
-        return True
-    return wanted.startswith(beginning) or beginning.startswith(wanted)
