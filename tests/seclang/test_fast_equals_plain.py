@@ -64,7 +64,7 @@ SecRule REQUEST_HEADERS:User-Agent|ARGS|!ARGS:q "@rx (cu|s)(.)" \
     setvar:!tx.times_args_names:q"
 SecRule TX:/times_.*/ "@gt 1" "id:27,phase:2,pass,log"
 SecRule REQUEST_HEADERS:Accept "@rx ^[^;]+" \
-    "id:28,phase:1,pass,log,capture,t:lowercase,setvar:tx.taken=%{matched_var_name},chain"
+    "id:28,phase:2,pass,log,capture,t:lowercase,setvar:tx.taken=%{matched_var_name},chain"
   SecRule TX:0 "@rx ^([a-z]).([a-z]?)" "capture,chain"
     SecRule TX:2 "!@streq f" "setvar:tx.sum=+1"
 SecAction "id:20,phase:2,pass,nolog,setvar:tx.total=0"
