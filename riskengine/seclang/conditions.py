@@ -1,11 +1,13 @@
 """Which conditions of a program values can answer, and which rules need which of them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import repeat
 
-from riskengine.seclang.rules import Condition, Rule, Target
+from riskengine.seclang.rules import Condition, Rule, SetVar, Target
 from riskengine.seclang.scan_patterns import Expressions, are_caseless, expressions_of, is_ordinary
 from riskengine.seclang.specialize import Program, uncertain_names
+from riskengine.seclang.tx_use import is_own, keeps_to_itself, read_beginnings, read_names
 
 _SHAPE = frozenset({"REQUEST_HEADERS_NAMES", "REQUEST_METHOD", "REQUEST_PROTOCOL"})
 _PATH = frozenset({"PATH_INFO", "REQUEST_BASENAME", "REQUEST_FILENAME"})
@@ -97,8 +99,8 @@ def analyze(program: Program) -> Analysis:
             on_change |= 1 << place
             written, begun = uncertain_names(rule)
             # What a rule captures it reads itself, and only that.
-            names |= {name for name in written if not name.isdigit()} | _read_names(rule)
-            beginnings += [*begun, *_read_beginnings(rule)]
+            names |= {name for name in written if not name.isdigit()} | read_names(rule)
+            beginnings += [*begun, *read_beginnings(rule)]
     return Analysis(
         tuple(answerable),
         {bit: tuple(rules) for bit, rules in needs.items()},
@@ -172,36 +174,6 @@ def _reads_request(condition: Condition) -> bool:
     )
 
 
-def _read_names(rule: Rule) -> set[str]:
-    names = {t.key for c in rule.conditions for t in c.targets if t.variable == "TX" and t.key}
-    for condition in rule.conditions:
-        macros = [condition.argument, *[setvar.value for setvar in condition.setvars]]
-        names |= {r.key for macro in macros for r in macro.references if r.variable == "TX"}
-    return names
-
-
-def _read_beginnings(rule: Rule) -> list[str]:
-    """What names of TX variables that the rule selects begin with; with `*`: what they hold."""
-    whole = [t for c in rule.conditions for t in c.targets if t.variable == "TX" and not t.key]
-    return [beginning for target in whole for beginning in _beginning(target)]
-
-
-def _beginning(target: Target) -> list[str]:
-    if target.pattern is None:
-        return [""]
-    text = target.pattern.pattern
-    text = text if isinstance(text, str) else text.decode("latin-1")
-    plain = ""
-    for sign in text.removeprefix("(?i)").removeprefix("^"):
-        if sign in "*?{":
-            plain = plain[:-1]
-        if not (sign.isalnum() or sign == "_"):
-            break
-        plain += sign.lower()
-    anchored = text.removeprefix("(?i)").startswith("^")
-    return [plain] if anchored else ["*" + plain]
-
-
 def _has_shape(rule: Rule, rules: Sequence[Rule]) -> bool:
     """Whether method, protocol and header names decide it, with TX variables all its own."""
     variables = [target for c in rule.conditions for target in c.targets]
@@ -209,7 +181,7 @@ def _has_shape(rule: Rule, rules: Sequence[Rule]) -> bool:
     if not asks or any(condition.ctls for condition in rule.conditions):
         return False
     for target in variables:
-        if target.variable == "TX" and not _is_own(target, rule, rules):
+        if target.variable == "TX" and not is_own(target, rule, rules):
             return False
         counted = target.variable == "REQUEST_HEADERS" and target.count
         if target.variable != "TX" and target.variable not in _SHAPE and not counted:
@@ -219,63 +191,45 @@ def _has_shape(rule: Rule, rules: Sequence[Rule]) -> bool:
 
 def _is_by_path(rule: Rule, rules: Sequence[Rule]) -> bool:
     """Whether the path decides if all of a chain holds, so that the answer can be remembered."""
+    return _is_decided_by(lambda t: t.variable in _PATH and not t.count, rule, rules)
+
+
+def header_chains(program: Program) -> dict[int, str]:
+    """Rules by their `id()` with a chain that one header decides, and which header that is."""
+    found: dict[int, str] = {}
+    for rule in program.rules:
+        name = rule.conditions[0].targets[0].key if rule.conditions[0].targets else ""
+        header = Target("REQUEST_HEADERS", name)
+        if name and _is_decided_by(header.__eq__, rule, program.rules):
+            found[id(rule)] = name
+    return found
+
+
+def _is_decided_by(decides: Callable[[Target], bool], rule: Rule, rules: Sequence[Rule]) -> bool:
+    """Whether the chain depends on nothing but variables that decide, and on its own TX."""
     conditions = rule.conditions
     if not is_answerable(conditions[0]) or all(map(is_answerable, conditions)):
         return False
+    captured = False
     for condition in conditions:
         if condition.operator is None or condition.ctls or condition.argument.references:
             return False
-        if not all(_is_of_path(target, rule, rules) for target in condition.targets):
+        for target in condition.targets:
+            if target.variable == "TX" and not (captured and target.key.isdigit()):
+                if not is_own(target, rule, rules):
+                    return False
+            elif _is_of_request(target) and not decides(target):
+                return False
+        captured = captured or (condition.capture and not condition.negated)
+        if not all(map(_is_own_value, condition.setvars, repeat(condition.capture))):
             return False
-        references = [r for setvar in condition.setvars for r in setvar.value.references]
-        if not all(
-            r.variable == "TX" and r.key.isdigit() and condition.capture for r in references
-        ):
-            return False
-    return _keeps_to_itself(rule, rules)
+    return keeps_to_itself(rule, rules)
 
 
-def _is_of_path(target: Target, rule: Rule, rules: Sequence[Rule]) -> bool:
-    if target.variable == "TX":
-        return _is_own(target, rule, rules)
-    return not _is_of_request(target) or (target.variable in _PATH and not target.count)
-
-
-def _keeps_to_itself(rule: Rule, rules: Sequence[Rule]) -> bool:
-    """Whether no other rule reads what `rule` writes before its last condition holds."""
-    names, beginnings = uncertain_names(replace(rule, conditions=rule.conditions[:-1]))
-    written = {name for name in names if not name.isdigit()}
-    if beginnings:
-        return False
-    for other in rules:
-        if other is not rule and (written & _read_names(other) or _reads_any(other, written)):
-            return False
-    return True
-
-
-def _reads_any(rule: Rule, names: set[str]) -> bool:
-    whole = [t for c in rule.conditions for t in c.targets if t.variable == "TX" and not t.key]
-    return any(target.takes(name) for target in whole for name in names)
-
-
-def _is_own(target: Target, rule: Rule, rules: Sequence[Rule]) -> bool:
-    """Whether only `rule` writes what the target reads."""
-    for other in rules:
-        names, beginnings = uncertain_names(other)
-        if other is rule or not (names or beginnings):
-            continue
-        if any(target.takes(name) for name in names):
-            return False
-        if any(_may_take(target, beginning) for beginning in beginnings):
-            return False
-    return True
-
-
-def _may_take(target: Target, beginning: str) -> bool:
-    """Whether a variable whose name begins so may be meant: true when in doubt."""
-    if target.pattern is None:
-        return not target.key or target.key.startswith(beginning)
-    wanted = _beginning(target)[0]
-    if wanted.startswith("*") or not wanted:
-        return True
-    return wanted.startswith(beginning) or beginning.startswith(wanted)
+def _is_own_value(setvar: SetVar, captures: bool) -> bool:
+    """Whether what is written is made of constants and of what the condition itself found."""
+    return all(
+        reference.variable in ("MATCHED_VAR", "MATCHED_VAR_NAME")
+        or (reference.variable == "TX" and reference.key.isdigit() and captures)
+        for reference in setvar.value.references
+    )

@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from riskengine.seclang.amendments import selector
+from riskengine.seclang.choices import Exclusion, Removal, is_removed, left_out
 from riskengine.seclang.macros import Reference
 from riskengine.seclang.operators_comparisons import number
 from riskengine.seclang.operators_contract import Match
@@ -15,6 +16,8 @@ from riskengine.seclang.transaction import Entry, Transaction
 
 POINTS = re.compile(r"(?:inbound_)?anomaly_score_pl[1-4]")
 """Names of the TX variables in which the CRS sums up points, level by level."""
+
+_CAPTURES = tuple(map(str, range(10)))
 
 Transform = Callable[[tuple[str, ...], bytes], bytes]
 
@@ -65,9 +68,9 @@ class Evaluation:
     phase_over: bool = False
     detection_only: bool = False
     matched: list[Found] = field(default_factory=list)
-    removals: list[Callable[[Rule], bool]] = field(default_factory=list)
+    removals: list[Removal] = field(default_factory=list)
     """Rules that `ctl` has removed for this request."""
-    exclusions: list[tuple[Callable[[Rule], bool], Target]] = field(default_factory=list)
+    exclusions: list[Exclusion] = field(default_factory=list)
     """Targets that `ctl` has removed from some rules."""
     spent: int = 0
     """How much work went into this request: bytes looked at, and a little for each value."""
@@ -83,7 +86,7 @@ class Evaluation:
 
     def visit(self, rule: Rule) -> bool:
         """Run one rule; whether it fired. Its effects stand in the evaluation."""
-        if self.removals and any(removed(rule) for removed in self.removals):
+        if self.removals and self._is_removed(rule):
             return False
         self._gained = 0
         first: tuple[Found, ...] = ()
@@ -122,13 +125,18 @@ class Evaluation:
         """What the condition leaves out, in this request."""
         if not self.exclusions:
             return condition.excluded
-        added = [target for selects, target in self.exclusions if selects(rule)]
-        return (*condition.excluded, *added)
+        return (*condition.excluded, *self._left_out(rule))
 
     def entries_of(self, target: Target, excluded: tuple[Target, ...]) -> list[Entry]:
         """The values of one target; or how many there are, where it asks for that."""
         entries = self._taken(target, excluded)
         return [Entry("", str(target), b"%d" % len(entries))] if target.count else entries
+
+    def _is_removed(self, rule: Rule) -> bool:
+        return is_removed(self.removals, rule)
+
+    def _left_out(self, rule: Rule) -> tuple[Target, ...]:
+        return left_out(self.exclusions, rule)
 
     def _taken(self, target: Target, excluded: tuple[Target, ...]) -> list[Entry]:
         against = [other for other in excluded if other.variable == target.variable]
@@ -189,12 +197,15 @@ class Evaluation:
     def _note(self, condition: Condition, found: list[Found], match: Match | None) -> None:
         self.matched = found
         if condition.capture and match is not None:
-            for place in range(10):
-                if place < len(match.captures):
-                    self.tx[str(place)] = match.captures[place]
-                else:
-                    self.tx.pop(str(place), None)
+            self._capture(match)
         self._act(condition)
+
+    def _capture(self, match: Match) -> None:
+        tx, captures = self.tx, match.captures[: len(_CAPTURES)]
+        for name, text in zip(_CAPTURES, captures, strict=False):
+            tx[name] = text
+        for name in _CAPTURES[len(captures) :]:
+            tx.pop(name, None)
 
     def _act(self, condition: Condition) -> None:
         for setvar in condition.setvars:
@@ -210,8 +221,9 @@ class Evaluation:
         elif setvar.operation == "=":
             self.tx[name] = value
         else:
-            change = number(value) * (1 if setvar.operation == "+" else -1)
-            self.tx[name] = b"%d" % (number(self.tx.get(name, b"")) + change)
+            change = number(value) if setvar.operation == "+" else -number(value)
+            before = self.tx.get(name)
+            self.tx[name] = b"%d" % (number(before) + change if before else change)
             if POINTS.fullmatch(name):
                 self._gained += change
         self._wrote(name)

@@ -10,14 +10,20 @@ from typing import NamedTuple
 
 from riskengine.request import Request
 from riskengine.seclang.candidates import Candidates
-from riskengine.seclang.conditions import Analysis, bits_of, sums_of
+from riskengine.seclang.chains import HeaderChains
+from riskengine.seclang.choices import Choices, is_removed, left_out
+from riskengine.seclang.conditions import Analysis, header_chains
 from riskengine.seclang.evaluation import BudgetError, Fired
 from riskengine.seclang.exemptions import Exemption
-from riskengine.seclang.fast_evaluation import FastEvaluation, Knowledge, Watch
+from riskengine.seclang.fast_evaluation import FastEvaluation, Knowledge
 from riskengine.seclang.held import HeldConditions
+from riskengine.seclang.prepared import given_rules, prepare
+from riskengine.seclang.selected import Selected
 from riskengine.seclang.specialize import Program
+from riskengine.seclang.totals import totals_of
 from riskengine.seclang.transaction import Transaction
 from riskengine.seclang.transforming import Transforming
+from riskengine.seclang.watching import Watch
 
 
 class Outcome(NamedTuple):
@@ -39,6 +45,8 @@ EXHAUSTED = Outcome(exhausted=True)
 class _Suspect(NamedTuple):
     transaction: Transaction
     held: int
+    candidates: int
+    """Rules that could fire; without a body those of phase 2, too."""
     spent: int
 
 
@@ -51,14 +59,20 @@ class FastRules:
         self._second = (1 << program.second_phase) - 1
         self._held = held
         self._quiet = analysis.quiet
+        prepared = prepare(program, analysis, held.answers)
         self._knowledge = Knowledge(
             Watch(analysis.watched_names, analysis.watched_beginnings),
-            bits_of(analysis),
-            sums_of(program),
+            prepared,
+            given_rules(program, prepared),
             held,
+            Choices(is_removed),
+            Choices(left_out),
+            Selected(),
+            HeaderChains(header_chains(program)),
         )
         self._candidates = Candidates(program, analysis, self._knowledge)
         self._on_change = self._candidates.on_change
+        self._totals = totals_of(program, analysis)
         self._snapshots = self._candidates.snapshots
 
     def evaluate(
@@ -99,37 +113,40 @@ class FastRules:
             held, spent = self._held.before_body(transaction, budget)
         except BudgetError:
             return EXHAUSTED
-        if request.body:
-            return _Suspect(transaction, held, spent)
-        # Without a body all is known now: phase 2 sees what phase 1 did.
-        held |= self._held.without_body
-        if not self._candidates.of(held, transaction) & ~self._quiet:
+        if not request.body:
+            # All is known now: phase 2 sees what phase 1 did.
+            held |= self._held.without_body
+        candidates = self._candidates.of(held, transaction)
+        if not request.body and not candidates & ~self._quiet:
             return NOTHING
-        return _Suspect(transaction, held, spent)
+        return _Suspect(transaction, held, candidates, spent)
 
     def _judged(self, evaluation: FastEvaluation, suspect: "_Suspect") -> "Outcome":
         exhausted = False
         try:
-            self._run(evaluation, suspect.held)
+            self._run(evaluation, suspect)
         except BudgetError:
             exhausted = True
         unread = evaluation.transaction.unread
         return Outcome(tuple(evaluation.fired), evaluation.stopped, exhausted, unread)
 
-    def _run(self, evaluation: FastEvaluation, held: int) -> None:
-        transaction = evaluation.transaction
-        candidates = self._candidates.of(held, transaction)
-        if candidates & ~self._quiet or transaction.request.body:
+    def _run(self, evaluation: FastEvaluation, suspect: "_Suspect") -> None:
+        candidates = suspect.candidates
+        if candidates & ~self._quiet or suspect.transaction.request.body:
             self._visit(evaluation, candidates & self._second, self._second)
         if evaluation.over:
             return
         evaluation.phase_over = False
-        transaction.receive_body()
-        more, cost = self._held.of_body(transaction, evaluation.budget - evaluation.spent)
-        evaluation.spend(cost)
-        candidates = self._candidates.of(held | more, transaction)
+        if suspect.transaction.receive_body():
+            candidates = self._with_body(evaluation, suspect)
         if candidates & ~self._quiet or evaluation.changed:
             self._visit(evaluation, candidates & ~self._second, ~self._second)
+
+    def _with_body(self, evaluation: FastEvaluation, suspect: "_Suspect") -> int:
+        transaction = suspect.transaction
+        more, cost = self._held.of_body(transaction, evaluation.budget - evaluation.spent)
+        evaluation.spend(cost)
+        return self._candidates.of(suspect.held | more, transaction)
 
     def _visit(self, evaluation: FastEvaluation, waiting: int, phase: int) -> None:
         """Run the waiting rules in order, and those that wake up because TX changes."""
@@ -137,9 +154,16 @@ class FastRules:
             waiting |= self._on_change & phase
         while waiting:
             lowest = waiting & -waiting
-            waiting ^= lowest
             place = lowest.bit_length() - 1
             changed_before = evaluation.changed
+            totals = self._totals.get(place)
+            if totals is not None and changed_before and not totals.places & ~waiting:
+                waiting ^= totals.places
+                totals.run(evaluation)
+                if evaluation.over or evaluation.phase_over:
+                    return
+                continue
+            waiting ^= lowest
             if not changed_before:
                 evaluation.begin_from(self._snapshots[place])
             fired = evaluation.visit(self._rules[place])

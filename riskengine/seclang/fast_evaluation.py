@@ -4,44 +4,35 @@ Which values a condition holds for was found out before; the operator is asked a
 those, for the texts that matched.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from riskengine.seclang.evaluation import VALUE_COST, Evaluation, Found
+from riskengine.seclang.chains import HeaderChains
+from riskengine.seclang.choices import Choices, Chosen, Exclusion, Removal
+from riskengine.seclang.evaluation import VALUE_COST, Evaluation, Fired, Found
 from riskengine.seclang.held import HeldConditions
-from riskengine.seclang.operators_contract import Operator
+from riskengine.seclang.operators_comparisons import number
+from riskengine.seclang.operators_contract import Match
+from riskengine.seclang.prepared import Change, Prepared
 from riskengine.seclang.rules import Condition, Rule, Target
+from riskengine.seclang.selected import Selected
 from riskengine.seclang.transaction import Entry
-
-
-class Watch:
-    """TX variables on which rules depend that were not looked at."""
-
-    __slots__ = ("_beginnings", "_inside", "_names")
-
-    def __init__(self, names: frozenset[str], beginnings: tuple[str, ...]) -> None:
-        self._names = names
-        self._beginnings = tuple(b for b in beginnings if not b.startswith("*"))
-        self._inside = tuple(b[1:] for b in beginnings if b.startswith("*"))
-
-    def cares(self, name: str) -> bool:
-        """Whether a change of that variable matters."""
-        return (
-            name in self._names
-            or name.startswith(self._beginnings or ("\0",))
-            or any(part in name for part in self._inside)
-        )
+from riskengine.seclang.watching import Watch
 
 
 class Knowledge(NamedTuple):
     """What holds for all requests."""
 
     watch: Watch
-    bits: Mapping[int, int]
-    """The bit of each answerable condition, by its `id()`."""
-    sums: Mapping[int, str]
-    """Which TX variable a condition looks at, where it looks at that alone, as it stands."""
+    prepared: Mapping[int, Prepared]
+    """Every condition with an operator, by its `id()`."""
+    given: Mapping[int, Fired]
+    """Rules that fire for certain when they are visited, by their `id()`."""
     held: HeldConditions
+    removals: Choices[Removal, bool]
+    exclusions: Choices[Exclusion, tuple[Target, ...]]
+    selected: Selected
+    chains: HeaderChains
 
 
 class FastEvaluation(Evaluation):
@@ -49,8 +40,14 @@ class FastEvaluation(Evaluation):
 
     knowledge: Knowledge
     changed: bool = False
-    _snapshot: object = None
-    _written: set[str] | None = None
+    _snapshot: dict[str, bytes] | None = None
+    _unset: bool = False
+    """Whether a TX variable was unset: then names no longer stand in the order of writing."""
+    _written: dict[str, None] | None = None
+    """Names in the order in which they were first written."""
+    _removed: Chosen[Removal, bool] | None = None
+    _excluded: Chosen[Exclusion, tuple[Target, ...]] | None = None
+    _chosen: tuple[int, int] = (0, 0)
 
     def begin_from(self, snapshot: dict[str, bytes]) -> None:
         """Have TX hold what it holds at this place when nothing has changed, and what was added."""
@@ -60,56 +57,169 @@ class FastEvaluation(Evaluation):
         own = {name: self.tx[name] for name in self._written or () if name in self.tx}
         self.tx = snapshot | own
 
+    def put(self, name: str, value: bytes | None) -> None:
+        """Have a TX variable hold `value`; None for no such variable."""
+        if value is None:
+            self.tx.pop(name, None)
+        else:
+            self.tx[name] = value
+        self._wrote(name)
+
+    def visit(self, rule: Rule) -> bool:
+        """Run one rule whose answerable conditions all hold for some value."""
+        if self.exclusions and self._left_out(rule):
+            return super().visit(rule)
+        given = self.knowledge.given.get(id(rule))
+        if given is None:
+            return self._looked_closer(rule)
+        if self.removals and self._is_removed(rule):
+            return False
+        for ctl in rule.conditions[0].ctls:
+            self._control(ctl)
+        self.fired.append(given)
+        return True
+
+    def _looked_closer(self, rule: Rule) -> bool:
+        """Whether it fires; where one header decides that and it did not before, it does not."""
+        chains = self.knowledge.chains
+        key = chains.key(rule, self.transaction)
+        if key is None:
+            return super().visit(rule)
+        cost = chains.cost(key)
+        if cost is not None:
+            self.spend(cost)
+            return False
+        before = self.spent
+        fired = super().visit(rule)
+        if not fired and not self.removals:
+            chains.note(key, self.spent - before)
+        return fired
+
     def _holds(self, condition: Condition, rule: Rule) -> list[Found] | None:
-        bit = self.knowledge.bits.get(id(condition))
-        operator = condition.operator
-        if operator is None:
+        known = self.knowledge.prepared.get(id(condition))
+        if known is None:
             return super()._holds(condition, rule)
-        if bit is None:
-            key = self.knowledge.sums.get(id(condition))
-            if key is None or self.exclusions:
-                return super()._holds(condition, rule)
-            return self._compared(condition, operator, key)
+        if known.sum and not (self.exclusions and self._left_out(rule)):
+            return self._compared(condition, known)
+        if known.certain:
+            return self._certain(condition, rule, known)
+        operator, changes = known.operator, known.changes
         found: list[Found] = []
-        for entry in list(self._promising(condition, rule, bit)):
+        for entry in self._promising(condition, rule, known):
             self.spend(len(entry.value) + VALUE_COST)
             for value in self._values(condition, entry.value):
-                match = operator.match(value)
+                if known.constant:
+                    match = operator.match(value)
+                else:
+                    argument = condition.argument.expand(self.value_of)
+                    match = operator.match_against(value, argument)
                 if (match is None) is condition.negated:
                     found.append(Found(entry.name, value, match.text if match else value))
-                    self._note(condition, found, match)
+                    if changes is None:
+                        self._noted(condition, known, found, match)
+        if changes is not None and found:
+            self._matched(found, changes)
         return found or None
 
-    def _compared(self, condition: Condition, operator: Operator, key: str) -> list[Found] | None:
+    def _certain(self, condition: Condition, rule: Rule, known: Prepared) -> list[Found] | None:
+        found: list[Found] = []
+        for entry in self._promising(condition, rule, known):
+            self.spend(len(entry.value) + VALUE_COST)
+            value = self.transform(condition.transforms, entry.value)
+            found.append(Found(entry.name, value, value))
+            if known.changes is None:
+                self._noted(condition, known, found, None)
+        if known.changes is not None and found:
+            self._matched(found, known.changes)
+        return found or None
+
+    def _compared(self, condition: Condition, known: Prepared) -> list[Found] | None:
         """One TX variable against a text: most of what is left to ask when points are added up."""
-        value = self.tx.get(key)
+        value = self.tx.get(known.sum)
         if value is None:
             return None
         self.spend(len(value) + VALUE_COST)
-        match = operator.match_against(value, condition.argument.expand(self.value_of))
+        match = known.operator.match_against(value, condition.argument.expand(self.value_of))
         if (match is None) is not condition.negated:
             return None
-        found = [Found(f"TX:{key}", value, match.text if match else value)]
-        self._note(condition, found, match)
+        found = [Found(f"TX:{known.sum}", value, match.text if match else value)]
+        self._noted(condition, known, found, match)
         return found
 
-    def _promising(self, condition: Condition, rule: Rule, bit: int) -> Iterator[Entry]:
+    def _promising(self, condition: Condition, rule: Rule, known: Prepared) -> list[Entry]:
         """The entries that the condition holds for, and those of which it is not known."""
-        excluded = self.excluded(condition, rule)
-        for target in condition.targets:
-            known = None if target.count else self.knowledge.held.of(self.transaction, target)
-            if known is None:
-                yield from self.entries_of(target, excluded)
+        excluded, bit = condition.excluded, known.bit
+        left_out = self._left_out(rule) if self.exclusions else ()
+        if left_out:
+            excluded = (*excluded, *left_out)
+        promising: list[Entry] = []
+        looked = self.transaction.looked
+        for target, answered, whole, header in known.aims:
+            if header and not left_out:
+                promising += self.transaction.headers_named(target.key)
                 continue
-            entries, held = known
-            for place, bits in enumerate(held):
-                if bits & bit and _is_meant(entries[place].key, target, excluded):
-                    yield entries[place]
+            if not answered:
+                promising += self.entries_of(target, excluded)
+                continue
+            variable = target.variable
+            seen = looked.get(variable) or self.knowledge.held.of(self.transaction, variable)
+            if not seen.all_bits & bit:
+                continue
+            for entry, bits in zip(seen.entries, seen.bits, strict=True):
+                if bits & bit and (
+                    (whole and not left_out) or _is_meant(entry.key, target, excluded)
+                ):
+                    promising.append(entry)
+        return promising
+
+    def _tx(self, target: Target) -> list[Entry]:
+        if target.pattern is None or self._snapshot is None or self._unset:
+            return super()._tx(target)
+        names = self.knowledge.selected.names(target, self._snapshot, self._written or ())
+        if names is None:
+            return super()._tx(target)
+        tx = self.tx
+        return [Entry(name, f"TX:{name}", tx[name]) for name in names if name in tx]
+
+    def _noted(
+        self, condition: Condition, known: Prepared, found: list[Found], match: Match | None
+    ) -> None:
+        self.matched = found
+        if known.captures and match is not None:
+            self._capture(match)
+        self._act(condition)
+
+    def _matched(self, found: list[Found], changes: tuple[Change, ...]) -> None:
+        """Note several matches at once: what each of them adds does not depend on the others."""
+        self.matched = found
+        tx, times = self.tx, len(found)
+        for name, amount, points in changes:
+            tx[name] = b"%d" % (number(tx.get(name, b"")) + amount * times)
+            if points:
+                self._gained += amount * times
+            self._wrote(name)
+
+    def _is_removed(self, rule: Rule) -> bool:
+        if self._removed is None or len(self.removals) != self._chosen[0]:
+            self._choose()
+        return self._removed is not None and self._removed.of(rule)
+
+    def _left_out(self, rule: Rule) -> tuple[Target, ...]:
+        if self._excluded is None or len(self.exclusions) != self._chosen[1]:
+            self._choose()
+        return self._excluded.of(rule) if self._excluded is not None else ()
+
+    def _choose(self) -> None:
+        self._removed = self.knowledge.removals.of(self.removals)
+        self._excluded = self.knowledge.exclusions.of(self.exclusions)
+        self._chosen = len(self.removals), len(self.exclusions)
 
     def _wrote(self, name: str) -> None:
         if self._written is None:
-            self._written = set()
-        self._written.add(name)
+            self._written = {}
+        self._written[name] = None
+        if name not in self.tx:
+            self._unset = True
         if not self.changed and self.knowledge.watch.cares(name):
             self.changed = True
 

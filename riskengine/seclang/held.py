@@ -1,6 +1,8 @@
 """Which conditions hold for the values of a request."""
 
 from collections.abc import Sequence
+from functools import reduce
+from operator import or_
 
 from riskengine.percent import to_bytes
 from riskengine.request import make_request
@@ -10,13 +12,12 @@ from riskengine.seclang.evaluation import BudgetError
 from riskengine.seclang.kept import Answer, Kept
 from riskengine.seclang.looking import Looking
 from riskengine.seclang.parsing_cost import body_cost, cookies_cost, query_cost
-from riskengine.seclang.rules import Target
 from riskengine.seclang.scan_groups import ScanGroup
 from riskengine.seclang.targets import MULTIPART_FLAGS
 from riskengine.seclang.transaction import (
     SINGLE,
-    Entry,
     Pairs,
+    Seen,
     Transaction,
     cookies_of,
     header_bytes,
@@ -112,21 +113,21 @@ class HeldConditions:
         held, cost = self._all(pairs, budget, transaction, parsing)
         return held | self._counts.of_body(transaction), cost
 
-    def of(
-        self, transaction: Transaction, target: Target
-    ) -> tuple[Sequence[Entry], Sequence[int]] | None:
-        """Entries of the target's variable, and the bits that hold for each; None if never asked.
+    def answers(self, variable: str) -> bool:
+        """Whether `of` knows anything of that variable."""
+        return variable in self._values_of
+
+    def of(self, transaction: Transaction, variable: str) -> Seen:
+        """The entries of a variable that `answers`, and the bits that hold for each.
 
         What was asked before is remembered, so that this costs next to nothing.
         """
-        values = self._values_of.get(target.variable)
-        if values is None:
-            return None
-        entries = transaction.entries(target.variable)
-        known = transaction.looked.get(target.variable)
-        if known is None or known[0] is not entries:
-            known = entries, self._bits(transaction, target.variable, *values)
-            transaction.looked[target.variable] = known
+        known = transaction.looked.get(variable)
+        if known is None:
+            values, of_body = self._values_of[variable]
+            bits = self._bits(transaction, variable, values, of_body)
+            known = Seen(transaction.entries(variable), bits, reduce(or_, bits, 0))
+            transaction.looked[variable] = known
         return known
 
     def _bits(
@@ -139,7 +140,8 @@ class HeldConditions:
             queried = len(transaction.query_arguments)
             pairs = [(values.node(entry.key), entry.value) for entry in entries[:queried]]
             pairs += [(of_body.node(entry.key), entry.value) for entry in entries[queried:]]
-        return [self._looking.answer(pair, transaction)[0] for pair in pairs]
+        known, answer = self._looking.known, self._looking.answer
+        return [(known.get(pair) or answer(pair, transaction))[0] for pair in pairs]
 
     def _by_variable(self) -> dict[str, tuple[Values, Values]]:
         """The values of each variable; those of arguments in the body are others."""

@@ -29,6 +29,18 @@ class Entry(NamedTuple):
 
 
 Entries = list[Entry]
+
+
+class Seen(NamedTuple):
+    """All values of a variable, and which conditions hold for them."""
+
+    entries: Entries
+    bits: list[int]
+    """The conditions that hold for each entry."""
+    all_bits: int
+    """Those that hold for any."""
+
+
 Pairs = tuple[tuple[bytes, bytes], ...]
 
 
@@ -36,8 +48,8 @@ class Transaction:
     """What rules can ask about one request. Phase 1 does not see the body."""
 
     __slots__ = (
-        "_body", "_cookies", "_entries", "_forced_body", "_processor", "_query", "_unpacked",
-        "answers", "headers", "looked", "request", "with_body",
+        "_body", "_cookies", "_entries", "_forced_body", "_processor", "_query",
+        "_read_otherwise", "_unpacked", "answers", "headers", "looked", "request", "with_body",
     )  # fmt: skip
 
     def __init__(self, request: Request) -> None:
@@ -46,12 +58,13 @@ class Transaction:
         self.with_body = False
         self._entries: dict[str, Entries] = {}
         self._processor: str | None = None
+        self._read_otherwise = False
         self._forced_body = False
         self._unpacked: Unpacked = NO_BODY
         self._body: BodyValues = EMPTY
         self.answers: dict[tuple[object, bytes], tuple[int, int]] = {}
         """What the fast evaluator found out about long values."""
-        self.looked: dict[str, tuple[Entries, list[int]]] = {}
+        self.looked: dict[str, Seen] = {}
         """And about all values of a variable."""
         self._query: Pairs | None = None
         self._cookies: Pairs | None = None
@@ -66,21 +79,25 @@ class Transaction:
     def read_as(self, processor: str) -> None:
         """Have the body read in that way (`ctl:requestBodyProcessor`)."""
         self._processor = processor.upper()
+        self._read_otherwise = True
         self._entries.pop("REQBODY_PROCESSOR", None)
+        self.looked.pop("REQBODY_PROCESSOR", None)
 
     def force_body(self) -> None:
         """Have REQUEST_BODY even where nothing reads the body (`ctl:forceRequestBodyVariable`)."""
         self._forced_body = True
 
-    def receive_body(self) -> None:
-        """Go on to phase 2: the body is read now."""
+    def receive_body(self) -> bool:
+        """Go on to phase 2: the body is read now. Whether rules see anything else then."""
         self.with_body = True
-        self._entries = {
-            name: entries for name, entries in self._entries.items() if name not in _OF_THE_BODY
-        }
+        if not self.request.body and not self._read_otherwise:
+            return False
+        for name in _OF_THE_BODY & self._entries.keys():
+            del self._entries[name]
+            self.looked.pop(name, None)
         request = self.request
         if not request.body:
-            return
+            return True
         whole = request.body_size <= len(request.body)
         unpacked = unpack(request.body, content_encoding(request.headers), whole=whole)
         self._unpacked = unpacked
@@ -88,6 +105,7 @@ class Transaction:
         self._body = parse_body(self.processor, content_type, unpacked.body)
         if unpacked.fault:
             self._body = self._body._replace(error=unpacked.fault, detail=unpacked.detail)
+        return True
 
     @property
     def unread(self) -> str:
@@ -133,6 +151,11 @@ class Transaction:
             maker = _MAKERS.get(variable)
             known = self._entries[variable] = maker(self) if maker else []
         return known
+
+    def headers_named(self, name: str) -> Entries:
+        """The entries of REQUEST_HEADERS that have this name, without making the others."""
+        found = [value for known, value in self.headers if known == name]
+        return [Entry(name, f"REQUEST_HEADERS:{name}", header_bytes(value)) for value in found]
 
     def _header(self, name: str) -> str:
         return next((value for known, value in self.request.headers if known == name), "")

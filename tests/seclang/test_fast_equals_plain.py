@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from riskengine.request import Request, make_request
 from riskengine.seclang.building import build
 from riskengine.seclang.candidates import places_of
-from riskengine.seclang.conditions import analyze
+from riskengine.seclang.conditions import analyze, header_chains
 from riskengine.seclang.evaluation import Evaluation
 from riskengine.seclang.fast import FastRules, Outcome
 from riskengine.seclang.pattern_database import compile_database
@@ -17,6 +17,7 @@ from riskengine.seclang.plain import evaluate
 from riskengine.seclang.reader import read_rules
 from riskengine.seclang.rules import RuleSet
 from riskengine.seclang.specialize import specialize
+from riskengine.seclang.totals import totals_of
 
 RULES = r"""
 SecAction "id:1,phase:1,pass,nolog,setvar:tx.level=2,setvar:tx.sum=0,setvar:tx.words=sel|1|a"
@@ -61,6 +62,21 @@ SecRule ARGS|REQUEST_FILENAME "@rx (?i)sel\(|x=(?:%41|A)" \
     "id:42,phase:2,pass,log,t:base64Decode,t:urlDecodeUni,t:removeWhitespace,multiMatch"
 SecRule ARGS|QUERY_STRING "!@rx ^[a-z&=]+$" "id:43,phase:2,pass,log,t:lowercase"
 SecRule ARGS "@rx <b|[^a-z]o?r" "id:44,phase:2,pass,log,t:lowercase,t:htmlEntityDecode,t:jsDecode"
+SecRule ARGS_NAMES "@rx ." "id:23,phase:2,pass,nolog,setvar:tx.times_%{MATCHED_VAR_NAME}=+1"
+SecRule TX:/times_.*/ "@gt 1" "id:24,phase:2,pass,log,setvar:tx.sum=+1"
+SecRule REQUEST_FILENAME "!@validateByteRange 47,97-122" \
+    "id:25,phase:1,pass,nolog,ctl:ruleRemoveTargetById=26;ARGS:a,ctl:ruleRemoveById=13"
+SecRule REQUEST_HEADERS:User-Agent|ARGS|!ARGS:q "@rx (cu|s)(.)" \
+    "id:26,phase:2,pass,log,capture,t:lowercase,setvar:tx.sum=+1,setvar:tx.sum=-1,\
+    setvar:!tx.times_args_names:q"
+SecRule TX:/times_.*/ "@gt 1" "id:27,phase:2,pass,log"
+SecRule REQUEST_HEADERS:Accept "@rx ^[^;]+" \
+    "id:28,phase:2,pass,log,capture,t:lowercase,setvar:tx.taken=%{matched_var_name},chain"
+  SecRule TX:0 "@rx ^([a-z]).([a-z]?)" "capture,chain"
+    SecRule TX:2 "!@streq f" "setvar:tx.sum=+1"
+SecAction "id:20,phase:2,pass,nolog,setvar:tx.total=0"
+SecRule TX:level "@ge 1" "id:21,phase:2,pass,nolog,setvar:tx.total=+%{tx.sum}"
+SecRule TX:total "@ge 3" "id:22,phase:2,pass,log,setvar:tx.total=-1"
 SecRule TX:sum "@ge 5" "id:11,phase:2,deny,log"
 """
 
@@ -153,6 +169,45 @@ def test_same_rules_fire_on_the_same_values(
 def test_a_chain_that_the_path_decides_is_remembered_by_path(rules: RuleSet) -> None:
     program = specialize(rules, {})
     assert [program.rules[place].id for place in places_of(analyze(program).by_path)] == [17]
+
+
+def test_a_chain_that_one_header_decides_is_remembered_by_its_value(rules: RuleSet) -> None:
+    program = specialize(rules, {})
+    chains = header_chains(program)
+    assert {r.id: chains[id(r)] for r in program.rules if id(r) in chains} == {28: "accept"}
+
+
+def test_what_a_request_costs_does_not_depend_on_those_before_it(rules: RuleSet) -> None:
+    program = specialize(rules, {})
+    patterns = [one.expressions for one in analyze(program).answerable if one.expressions]
+    compiled = compile_database(list(dict.fromkeys(patterns)))
+    headers = (("accept", "off=1"), ("user-agent", "curl"), ("x-a", "1"))
+    request = make_request(
+        client_ip="203.0.113.7",
+        method="GET",
+        path="/a.bak",
+        query="q=select&a=1&a=2",
+        headers=headers,
+    )
+    warm = build(program, lambda _: compiled)
+    warm.evaluate([request])
+    exhausted = []
+    for budget in range(0, 4_000, 40):
+        cold = build(program, lambda _: compiled)
+        [one], [other] = (fast.evaluate([request], budget) for fast in (cold, warm))
+        assert findings(one) == findings(other)
+        assert one.exhausted is other.exhausted
+        exhausted.append(one.exhausted)
+    assert exhausted[0]
+    assert exhausted == sorted(exhausted, reverse=True)
+    assert not exhausted[-1]
+
+
+def test_rules_that_add_up_points_are_run_as_one(rules: RuleSet) -> None:
+    program = specialize(rules, {})
+    found = totals_of(program, analyze(program))
+    ids = [[program.rules[at].id for at in places_of(one.places)] for one in found.values()]
+    assert ids == [[21, 22, 11]]
 
 
 def test_a_request_beyond_its_budget_is_said_to_be(fast: FastRules) -> None:

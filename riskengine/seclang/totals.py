@@ -1,0 +1,146 @@
+"""Rules that add up points and compare sums: their outcome is the same for the same sums.
+
+Such rules follow each other at the end of a phase, a dozen of them, and run for every request that
+anything was found in. All that they read and write are TX variables with fixed names, of which few
+different values occur, so what a whole run of them does is found out once for each.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from riskengine.seclang.conditions import Analysis
+from riskengine.seclang.evaluation import Fired, Found
+from riskengine.seclang.fast_evaluation import FastEvaluation
+from riskengine.seclang.macros import Macro
+from riskengine.seclang.rules import Condition, Rule
+from riskengine.seclang.specialize import Program
+
+_KEPT_MAX = 8_192
+_LENGTH_MAX = 1_024
+
+
+class _Effect(NamedTuple):
+    """What became of an evaluation."""
+
+    writes: tuple[tuple[str, bytes | None], ...]
+    """TX variables that changed; None for those that are gone."""
+    fired: tuple[Fired, ...]
+    stopped: Fired | None
+    matched: list[Found]
+    over: bool
+    phase_over: bool
+    cost: int
+
+
+class Totals:
+    """Some rules that follow each other. Not for several threads at once."""
+
+    def __init__(self, rules: Sequence[Rule], first: int) -> None:
+        """`first` is the place of the first of `rules` in the program."""
+        self.places = (1 << len(rules)) - 1 << first
+        """Where they stand, as bits."""
+        self._rules = rules
+        self._names = tuple(dict.fromkeys(name for rule in rules for name in _names(rule)))
+        self._known: dict[object, _Effect] = {}
+
+    def run(self, evaluation: FastEvaluation) -> None:
+        """Do what visiting all of the rules would do."""
+        values = tuple([evaluation.tx.get(name) for name in self._names])
+        removals, exclusions = tuple(evaluation.removals), tuple(evaluation.exclusions)
+        key = values, removals, exclusions, evaluation.detection_only
+        effect = self._known.get(key)
+        if effect is None:
+            effect = self._found_out(evaluation)
+            if len(self._known) >= _KEPT_MAX:
+                self._known.clear()
+            if sum(map(len, filter(None, values))) <= _LENGTH_MAX:
+                self._known[key] = effect
+        evaluation.fired += effect.fired
+        evaluation.stopped = effect.stopped
+        evaluation.matched = effect.matched or evaluation.matched
+        evaluation.over, evaluation.phase_over = effect.over, effect.phase_over
+        for name, value in effect.writes:
+            evaluation.put(name, value)
+        evaluation.spend(effect.cost)
+
+    def _found_out(self, evaluation: FastEvaluation) -> _Effect:
+        """What becomes of an evaluation with the same sums, whatever it may spend."""
+        before = {name: evaluation.tx[name] for name in self._names if name in evaluation.tx}
+        aside = FastEvaluation(
+            evaluation.transaction, dict(before), evaluation.transform, evaluation.steps_of
+        )
+        aside.knowledge = evaluation.knowledge
+        aside.detection_only = evaluation.detection_only
+        aside.removals, aside.exclusions = evaluation.removals, evaluation.exclusions
+        for rule in self._rules:
+            aside.visit(rule)
+            if aside.over or aside.phase_over:
+                break
+        after = [(name, aside.tx.get(name)) for name in self._names]
+        return _Effect(
+            tuple((name, value) for name, value in after if value != before.get(name)),
+            tuple(aside.fired),
+            aside.stopped,
+            aside.matched,
+            aside.over,
+            aside.phase_over,
+            aside.spent,
+        )
+
+
+def totals_of(program: Program, analysis: Analysis) -> dict[int, Totals]:
+    """All runs of such rules, by the place of the first."""
+    found: dict[int, Totals] = {}
+    first = 0
+    for place in range(len(program.rules) + 1):
+        if place < len(program.rules) and _adds_up(place, program, analysis):
+            # No run reaches from one phase into the other.
+            if place == program.second_phase:
+                _close(found, program, first, place)
+                first = place
+            continue
+        _close(found, program, first, place)
+        first = place + 1
+    return found
+
+
+def _close(found: dict[int, Totals], program: Program, first: int, end: int) -> None:
+    if end - first > 1:
+        found[first] = Totals(program.rules[first:end], first)
+
+
+def _adds_up(place: int, program: Program, analysis: Analysis) -> bool:
+    rule = program.rules[place]
+    return (
+        bool(analysis.on_change >> place & 1)
+        and not rule.skip_after
+        and all(map(_is_of_sums, rule.conditions))
+    )
+
+
+def _is_of_sums(condition: Condition) -> bool:
+    """Whether it reads and writes no more than TX variables with fixed names."""
+    return (
+        not condition.capture
+        and not condition.ctls
+        and not condition.excluded
+        and all(t.variable == "TX" and t.key and not t.key.isdigit() for t in condition.targets)
+        and _is_fixed(condition.argument)
+        and all(s.name.constant is not None and _is_fixed(s.value) for s in condition.setvars)
+    )
+
+
+def _is_fixed(macro: Macro) -> bool:
+    return all(r.variable == "TX" and r.key and not r.key.isdigit() for r in macro.references)
+
+
+def _names(rule: Rule) -> list[str]:
+    """TX variables that it reads or writes."""
+    names: list[str] = []
+    for condition in rule.conditions:
+        macros = [condition.argument, *[setvar.value for setvar in condition.setvars]]
+        names += [target.key for target in condition.targets]
+        names += [reference.key for macro in macros for reference in macro.references]
+        for setvar in condition.setvars:
+            names.append((setvar.name.constant or b"").decode("utf-8", "surrogateescape").lower())
+    return names
