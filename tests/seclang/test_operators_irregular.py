@@ -91,6 +91,15 @@ def test_words_are_compared_as_rule_942130_means_it(value: bytes, text: bytes | 
     assert (found.text if found is not None else None) == text
 
 
+@pytest.mark.parametrize(
+    "pattern", [rb"(?P<w>\w+)=\k{w}\b", rb"(\w+)=\g{1}\b", rb"(x?)(\w+)=\1\g{-1}\b"]
+)
+def test_references_may_be_written_in_every_way(pattern: bytes) -> None:
+    find = pattern_finder(pattern)
+    assert find(b"a shop=shop b") is not None
+    assert find(b"a shop=ship b") is None
+
+
 @pytest.mark.parametrize("far", [REACH, 8 * REACH])
 def test_padding_hides_nothing(far: int) -> None:
     find = pattern_finder(SAME_WORDS)
