@@ -1,13 +1,8 @@
-"""Asks hyperscan databases what a value holds: the smallest that knows its kinds of bytes."""
+"""Asks hyperscan databases what a value holds: the smallest that knows its bytes."""
 
 import hyperscan
 
 from riskengine.seclang.pattern_database import Compiled
-
-_KEPT_MAX = 32_768
-_LENGTH_MAX = 256
-_RECENT_MAX = 64
-_RECENT_LENGTH_MAX = 16_384
 
 
 class Scanner:
@@ -21,26 +16,13 @@ class Scanner:
         self._bits = bits
         self._found = 0
         self._of_empty = of_empty
-        self._known: dict[bytes, int] = {}
-        self._recent: dict[bytes, int] = {}
-        """Long values: transformations that change nothing ask for the same one again."""
 
     def bits_in(self, value: bytes, alphabet: int) -> int:
         """Bits of the patterns that `value` holds; `alphabet` is the place of one that has it."""
         if not value:
             return self._of_empty
-        kept, most = self._known, _KEPT_MAX
-        if len(value) > _LENGTH_MAX:
-            kept, most = self._recent, _RECENT_MAX
-        known = kept.get(value)
-        if known is not None:
-            return known
         self._found = 0
         self._scans[alphabet](value, self._note)
-        if len(value) <= _RECENT_LENGTH_MAX:
-            if len(kept) >= most:
-                kept.clear()
-            kept[value] = self._found
         return self._found
 
     def _note(self, place: int, start: int, end: int, flags: int, context: object) -> None:
