@@ -11,8 +11,9 @@ from riskengine.seclang.counts import Counts
 from riskengine.seclang.evaluation import BudgetError
 from riskengine.seclang.looking import KEPT_MAX, LENGTH_MAX, Answer, Looking
 from riskengine.seclang.scanner import Scanner
+from riskengine.seclang.seen import Seen
 from riskengine.seclang.targets import MULTIPART_FLAGS
-from riskengine.seclang.transaction import Pairs, Seen, Transaction, cookies_of, header_bytes
+from riskengine.seclang.transaction import Pairs, Transaction, cookies_of, header_bytes
 from riskengine.seclang.value_plans import Node, Nodes
 from riskengine.seclang.value_sources import Source, Values
 
@@ -111,7 +112,7 @@ class HeldConditions:
         return variable in self._values_of
 
     def of(self, transaction: Transaction, variable: str) -> Seen:
-        """The entries of a variable that `answers`, and the bits that hold for each.
+        """What holds for the entries of a variable that `answers`.
 
         What was asked before is remembered, so that this costs next to nothing.
         """
@@ -119,7 +120,7 @@ class HeldConditions:
         if known is None:
             values, of_body = self._values_of[variable]
             bits = self._bits(transaction, variable, values, of_body)
-            known = Seen(transaction.entries(variable), bits, reduce(or_, bits, 0))
+            known = Seen(bits, reduce(or_, bits, 0))
             transaction.looked[variable] = known
         return known
 

@@ -12,6 +12,7 @@ from riskengine.seclang.bodies import parse_body, processor_for
 from riskengine.seclang.bodies_contract import EMPTY, BodyValues
 from riskengine.seclang.bodies_form import form_arguments
 from riskengine.seclang.cookies import parse_cookies
+from riskengine.seclang.seen import Seen
 from riskengine.seclang.targets import MULTIPART_FLAGS
 
 _HIDING = ("too_many", "too_long", "encoding")
@@ -29,18 +30,6 @@ class Entry(NamedTuple):
 
 
 Entries = list[Entry]
-
-
-class Seen(NamedTuple):
-    """All values of a variable, and which conditions hold for them."""
-
-    entries: Entries
-    bits: list[int]
-    """The conditions that hold for each entry."""
-    all_bits: int
-    """Those that hold for any."""
-
-
 Pairs = tuple[tuple[bytes, bytes], ...]
 
 
@@ -144,11 +133,6 @@ class Transaction:
             maker = _MAKERS.get(variable)
             known = self._entries[variable] = maker(self) if maker else []
         return known
-
-    def headers_named(self, name: str) -> Entries:
-        """The entries of REQUEST_HEADERS that have this name, without making the others."""
-        found = [value for known, value in self.headers if known == name]
-        return [Entry(name, f"REQUEST_HEADERS:{name}", header_bytes(value)) for value in found]
 
     def _header(self, name: str) -> str:
         return next((value for known, value in self.request.headers if known == name), "")
