@@ -16,7 +16,7 @@ from riskengine.seclang.operators_contract import Match
 from riskengine.seclang.prepared import Change, Prepared
 from riskengine.seclang.rules import Condition, Rule, Target
 from riskengine.seclang.selected import Selected
-from riskengine.seclang.transaction import Entry
+from riskengine.seclang.transaction import Entry, Transaction, header_bytes
 from riskengine.seclang.watching import Watch
 
 
@@ -156,7 +156,7 @@ class FastEvaluation(Evaluation):
         looked = self.transaction.looked
         for target, answered, whole, header in known.aims:
             if header and not left_out:
-                promising += self.transaction.headers_named(target.key)
+                promising += _headers_named(self.transaction, target.key)
                 continue
             if not answered:
                 promising += self.entries_of(target, excluded)
@@ -165,7 +165,7 @@ class FastEvaluation(Evaluation):
             seen = looked.get(variable) or self.knowledge.held.of(self.transaction, variable)
             if not seen.all_bits & bit:
                 continue
-            for entry, bits in zip(seen.entries, seen.bits, strict=True):
+            for entry, bits in zip(self.transaction.entries(variable), seen.bits, strict=True):
                 if bits & bit and (
                     (whole and not left_out) or _is_meant(entry.key, target, excluded)
                 ):
@@ -222,6 +222,12 @@ class FastEvaluation(Evaluation):
             self._unset = True
         if not self.changed and self.knowledge.watch.cares(name):
             self.changed = True
+
+
+def _headers_named(transaction: Transaction, name: str) -> list[Entry]:
+    """The entries of REQUEST_HEADERS that have this name, without making the others."""
+    found = [value for known, value in transaction.headers if known == name]
+    return [Entry(name, f"REQUEST_HEADERS:{name}", header_bytes(value)) for value in found]
 
 
 def _is_meant(key: str, target: Target, excluded: tuple[Target, ...]) -> bool:

@@ -13,11 +13,11 @@ from riskengine.seclang.kept import Answer, Kept
 from riskengine.seclang.looking import Looking
 from riskengine.seclang.parsing_cost import body_cost, cookies_cost, query_cost
 from riskengine.seclang.scan_groups import ScanGroup
+from riskengine.seclang.seen import Seen
 from riskengine.seclang.targets import MULTIPART_FLAGS
 from riskengine.seclang.transaction import (
     SINGLE,
     Pairs,
-    Seen,
     Transaction,
     cookies_of,
     header_bytes,
@@ -73,6 +73,7 @@ class HeldConditions:
         self._counts = Counts(answerable, _OF_BODY)
         self._values_of = self._by_variable()
         self._known_headers: Kept[tuple[str, str]] = Kept()
+        self._known_messages: Kept[tuple[str, tuple[tuple[str, str], ...], bool]] = Kept()
         self._known_paths: Kept[str] = Kept()
         self._known_queries: Kept[tuple[str, str]] = Kept()
         self._known_lines: Kept[tuple[str, str]] = Kept()
@@ -84,14 +85,7 @@ class HeldConditions:
 
         Raises BudgetError when finding that out costs more than `budget`.
         """
-        held = spent = 0
-        known = self._known_headers.get
-        for header in transaction.headers:
-            answer = known(header)
-            if answer is None:
-                answer = self._of_header(header, budget - spent, transaction)
-            held |= answer[0]
-            spent += answer[1]
+        held, spent = self._headers_answer(transaction, budget)
         for of_part in (self._path_answer, self._query_answer, self._line_answer):
             more, cost = of_part(transaction, budget - spent)
             held |= more
@@ -118,7 +112,7 @@ class HeldConditions:
         return variable in self._values_of
 
     def of(self, transaction: Transaction, variable: str) -> Seen:
-        """The entries of a variable that `answers`, and the bits that hold for each.
+        """What holds for the entries of a variable that `answers`.
 
         What was asked before is remembered, so that this costs next to nothing.
         """
@@ -126,7 +120,7 @@ class HeldConditions:
         if known is None:
             values, of_body = self._values_of[variable]
             bits = self._bits(transaction, variable, values, of_body)
-            known = Seen(transaction.entries(variable), bits, reduce(or_, bits, 0))
+            known = Seen(bits, reduce(or_, bits, 0))
             transaction.looked[variable] = known
         return known
 
@@ -175,6 +169,23 @@ class HeldConditions:
         asked = {*_OF_QUERY, *_OF_REQUEST}
         sources = [source for source in self._of_body if source[0] not in asked]
         return self._all(_pairs(nobody, sources), 1 << 62, nobody)[0]
+
+    def _headers_answer(self, transaction: Transaction, budget: int) -> Answer:
+        """Of all headers: the requests of a page share them."""
+        request = transaction.request
+        key = (request.host, request.headers, request.headers_known)
+        answer = self._known_messages.get(key)
+        if answer is not None:
+            return answer
+        held = spent = length = 0
+        for header in transaction.headers:
+            answer = self._known_headers.get(header)
+            if answer is None:
+                answer = self._of_header(header, budget - spent, transaction)
+            held |= answer[0]
+            spent += answer[1]
+            length += len(header[0]) + len(header[1])
+        return self._known_messages.keep(key, (held, spent), length)
 
     def _of_header(self, header: tuple[str, str], budget: int, transaction: Transaction) -> Answer:
         name, value = header

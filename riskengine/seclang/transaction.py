@@ -11,6 +11,7 @@ from riskengine.seclang.bodies import parse_body, processor_for
 from riskengine.seclang.bodies_contract import EMPTY, BodyValues
 from riskengine.seclang.bodies_form import form_arguments
 from riskengine.seclang.cookies import parse_cookies
+from riskengine.seclang.seen import Seen
 from riskengine.seclang.targets import MULTIPART_FLAGS
 from riskengine.seclang.transforms_urls import percent_decoded
 
@@ -29,18 +30,6 @@ class Entry(NamedTuple):
 
 
 Entries = list[Entry]
-
-
-class Seen(NamedTuple):
-    """All values of a variable, and which conditions hold for them."""
-
-    entries: Entries
-    bits: list[int]
-    """The conditions that hold for each entry."""
-    all_bits: int
-    """Those that hold for any."""
-
-
 Pairs = tuple[tuple[bytes, bytes], ...]
 
 
@@ -49,12 +38,13 @@ class Transaction:
 
     __slots__ = (
         "_body", "_cookies", "_entries", "_forced_body", "_processor", "_query",
-        "_read_otherwise", "_unpacked", "answers", "headers", "looked", "request", "with_body",
+        "_read_otherwise", "_seen_headers", "_unpacked", "answers", "looked", "request",
+        "with_body",
     )  # fmt: skip
 
     def __init__(self, request: Request) -> None:
         self.request = request
-        self.headers = _with_host(request)
+        self._seen_headers: tuple[tuple[str, str], ...] | None = None
         self.with_body = False
         self._entries: dict[str, Entries] = {}
         self._processor: str | None = None
@@ -68,6 +58,13 @@ class Transaction:
         """And about all values of a variable."""
         self._query: Pairs | None = None
         self._cookies: Pairs | None = None
+
+    @property
+    def headers(self) -> tuple[tuple[str, str], ...]:
+        """Lower-case name and value of each header, the host among them."""
+        if self._seen_headers is None:
+            self._seen_headers = _with_host(self.request)
+        return self._seen_headers
 
     @property
     def processor(self) -> str:
@@ -151,11 +148,6 @@ class Transaction:
             maker = _MAKERS.get(variable)
             known = self._entries[variable] = maker(self) if maker else []
         return known
-
-    def headers_named(self, name: str) -> Entries:
-        """The entries of REQUEST_HEADERS that have this name, without making the others."""
-        found = [value for known, value in self.headers if known == name]
-        return [Entry(name, f"REQUEST_HEADERS:{name}", header_bytes(value)) for value in found]
 
     def _header(self, name: str) -> str:
         return next((value for known, value in self.request.headers if known == name), "")
