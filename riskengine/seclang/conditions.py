@@ -115,8 +115,8 @@ def analyze(program: Program) -> Analysis:
 
 
 def bits_of(analysis: Analysis) -> dict[int, int]:
-    """The bit of each answerable condition, by its `id()`."""
-    return {id(one.condition): one.bit for one in analysis.answerable}
+    """The bit of each condition that it answers, by its `id()`."""
+    return {id(one.condition): one.bit for one in analysis.answerable if not one.assumed}
 
 
 def sums_of(program: Program) -> dict[int, str]:
