@@ -1,7 +1,8 @@
 """Which conditions are scanned for together.
 
 One database knows all patterns. Values that few conditions look at, above all the whole request
-line, are long and always new: for those a database of its own is several times faster.
+line, paths, and what transformations make of long values, are mostly new: for those a database of
+their own is several times faster.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +18,11 @@ Compile = Callable[[Sequence[Expressions]], Compiled]
 _LINE = frozenset(
     {"QUERY_STRING", "REQUEST_BASENAME", "REQUEST_LINE", "REQUEST_URI", "REQUEST_URI_RAW"}
 )
+_PATH = frozenset({"PATH_INFO", "REQUEST_FILENAME"})
+_REWRITING = frozenset(
+    {"cmdline", "normalisepath", "normalisepathwin", "normalizepath", "normalizepathwin"}
+)
+"""Transformations that change many honest values, addresses above all."""
 
 
 class ScanGroup(NamedTuple):
@@ -34,7 +40,7 @@ def scan_groups(answerable: Iterable[Answerable], compile_all: Compile) -> tuple
     told = [one for one in answerable if one.bit & whole.bits]
     smaller = [
         _group([one for one in told if belongs(one)], compile_all)
-        for belongs in (_is_behind_base64, _looks_at_the_line)
+        for belongs in (_is_behind_base64, _is_rewritten, _looks_at_the_line, _looks_at_the_path)
     ]
     return (*[group for group in smaller if not group.inexact & ~whole.inexact], whole)
 
@@ -69,6 +75,14 @@ def _is_told(one: Answerable, place: int, compiled: Compiled) -> bool:
 
 def _looks_at_the_line(one: Answerable) -> bool:
     return any(target.variable in _LINE for target in one.condition.targets)
+
+
+def _looks_at_the_path(one: Answerable) -> bool:
+    return any(target.variable in _PATH for target in one.condition.targets)
+
+
+def _is_rewritten(one: Answerable) -> bool:
+    return not _REWRITING.isdisjoint(one.condition.transforms)
 
 
 def _is_behind_base64(one: Answerable) -> bool:
