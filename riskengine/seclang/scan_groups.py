@@ -1,8 +1,8 @@
 """Which conditions are scanned for together.
 
 One database knows all patterns. Values that few conditions look at, above all the whole request
-line, paths, and what transformations make of long values, are mostly new: for those a database of
-their own is several times faster.
+line, paths, bodies, and what transformations make of long values, are mostly new: for those a
+database of their own is several times faster.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -40,7 +40,13 @@ def scan_groups(answerable: Iterable[Answerable], compile_all: Compile) -> tuple
     told = [one for one in answerable if one.bit & whole.bits]
     smaller = [
         _group([one for one in told if belongs(one)], compile_all)
-        for belongs in (_is_behind_base64, _is_rewritten, _looks_at_the_line, _looks_at_the_path)
+        for belongs in (
+            _is_behind_base64,
+            _is_rewritten,
+            _looks_at_the_line,
+            _looks_at_the_body,
+            _looks_at_the_path,
+        )
     ]
     return (*[group for group in smaller if not group.inexact & ~whole.inexact], whole)
 
@@ -75,6 +81,10 @@ def _is_told(one: Answerable, place: int, compiled: Compiled) -> bool:
 
 def _looks_at_the_line(one: Answerable) -> bool:
     return any(target.variable in _LINE for target in one.condition.targets)
+
+
+def _looks_at_the_body(one: Answerable) -> bool:
+    return any(target.variable == "REQUEST_BODY" for target in one.condition.targets)
 
 
 def _looks_at_the_path(one: Answerable) -> bool:

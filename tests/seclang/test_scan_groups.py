@@ -20,6 +20,7 @@ SecRule REQUEST_LINE "!@rx ^[a-z]{1,9} /" "id:3,phase:1,deny,t:lowercase"
 SecRule ARGS|REQUEST_FILENAME "@rx etc/passwd" "id:4,phase:2,deny,t:normalizePath"
 SecRule ARGS "@rx (?:^|;) ?rm " "id:5,phase:2,deny,t:cmdLine"
 SecRule ARGS "@rx <script" "id:6,phase:2,deny,t:base64Decode"
+SecRule REQUEST_BODY|ARGS "@rx a\?" "id:7,phase:2,deny"
 """
 SOME_TEXT = st.lists(
     st.sampled_from(["select", ".bak", "get /", "etc/passwd", ";rm ", "<script", "a", "?", "\n"])
@@ -38,12 +39,17 @@ def groups(conditions: Sequence[Answerable]) -> Sequence[ScanGroup]:
     return scan_groups(conditions, compile_database)
 
 
-def test_values_of_a_path_are_scanned_for_what_looks_at_paths(
-    conditions: Sequence[Answerable], groups: Sequence[ScanGroup]
+@pytest.mark.parametrize("variable", ["REQUEST_FILENAME", "REQUEST_BODY", "REQUEST_LINE"])
+def test_long_values_are_scanned_for_what_looks_at_them(
+    conditions: Sequence[Answerable], groups: Sequence[ScanGroup], variable: str
 ) -> None:
-    of_path = {one.bit for one in conditions if "FILENAME" in repr(one.condition.targets)}
-    smallest = next(group for group in groups if not sum(of_path) & ~group.bits)
-    assert smallest.bits == sum(of_path)
+    looking = {
+        one.bit
+        for one in conditions
+        if any(target.variable == variable for target in one.condition.targets)
+    }
+    smallest = next(group for group in groups if not sum(looking) & ~group.bits)
+    assert smallest.bits == sum(looking)
 
 
 def test_what_paths_and_commands_are_made_into_is_scanned_for_that_alone(
