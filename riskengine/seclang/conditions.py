@@ -200,19 +200,25 @@ def header_chains(program: Program) -> dict[int, str]:
     for rule in program.rules:
         name = rule.conditions[0].targets[0].key if rule.conditions[0].targets else ""
         header = Target("REQUEST_HEADERS", name)
-        if name and _is_decided_by(header.__eq__, rule, program.rules):
+        if name and _is_decided_by(header.__eq__, rule, program.rules, acting=True):
             found[id(rule)] = name
     return found
 
 
-def _is_decided_by(decides: Callable[[Target], bool], rule: Rule, rules: Sequence[Rule]) -> bool:
-    """Whether the chain depends on nothing but variables that decide, and on its own TX."""
+def _is_decided_by(
+    decides: Callable[[Target], bool], rule: Rule, rules: Sequence[Rule], *, acting: bool = False
+) -> bool:
+    """Whether the chain depends on nothing but variables that decide, and on its own TX.
+
+    With `acting` its end may do something to the request: that is done only where the rule fires.
+    """
     conditions = rule.conditions
     if not is_answerable(conditions[0]) or all(map(is_answerable, conditions)):
         return False
     captured = False
     for condition in conditions:
-        if condition.operator is None or condition.ctls or condition.argument.references:
+        acts = bool(condition.ctls) and not (acting and condition is conditions[-1])
+        if condition.operator is None or acts or condition.argument.references:
             return False
         for target in condition.targets:
             if target.variable == "TX" and not (captured and target.key.isdigit()):

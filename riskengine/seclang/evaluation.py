@@ -1,7 +1,7 @@
 """What rules find out about one request: TX, matches, exclusions, and what is to become of it."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
@@ -45,7 +45,7 @@ class Fired(NamedTuple):
     """A rule all of whose conditions held."""
 
     rule: Rule
-    found: tuple[Found, ...]
+    found: Sequence[Found]
     """The values that its first condition held for; empty for SecAction."""
     points: int
     """What it added to the anomaly score."""
@@ -67,7 +67,7 @@ class Evaluation:
     """Whether no more rules are to be run."""
     phase_over: bool = False
     detection_only: bool = False
-    matched: list[Found] = field(default_factory=list)
+    matched: Sequence[Found] = field(default_factory=list)
     removals: list[Removal] = field(default_factory=list)
     """Rules that `ctl` has removed for this request."""
     exclusions: list[Exclusion] = field(default_factory=list)
@@ -89,13 +89,13 @@ class Evaluation:
         if self.removals and self._is_removed(rule):
             return False
         self._gained = 0
-        first: tuple[Found, ...] = ()
+        first: Sequence[Found] = ()
         for place, condition in enumerate(rule.conditions):
             found = self._holds(condition, rule)
             if found is None:
                 return False
             if not place:
-                first = tuple(found)
+                first = found
         fired = Fired(rule, first, self._gained)
         self.fired.append(fired)
         self._disrupt(fired)
@@ -167,12 +167,12 @@ class Evaluation:
                 return [Entry("", variable, self.value_of(Reference(variable, "")))]
         return self.transaction.entries(variable)
 
-    def _holds(self, condition: Condition, rule: Rule) -> list[Found] | None:
+    def _holds(self, condition: Condition, rule: Rule) -> Sequence[Found] | None:
         """The values that the condition holds for, its effects done for each; None for none."""
         operator = condition.operator
         if operator is None:
             self._act(condition)
-            return []
+            return ()
         entries = list(self.entries(condition, rule))
         found: list[Found] = []
         constant = condition.argument.constant is not None
@@ -187,7 +187,7 @@ class Evaluation:
                 if (match is None) is condition.negated:
                     found.append(Found(entry.name, value, match.text if match else value))
                     self._note(condition, found, match)
-        return found or None
+        return tuple(found) or None
 
     def _values(self, condition: Condition, value: bytes) -> list[bytes]:
         if condition.multi_match:

@@ -4,13 +4,14 @@ Which values a condition holds for was found out before; the operator is asked a
 those, for the texts that matched.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from riskengine.seclang.chains import HeaderChains
 from riskengine.seclang.choices import Choices, Chosen, Exclusion, Removal
 from riskengine.seclang.evaluation import VALUE_COST, Evaluation, Fired, Found
 from riskengine.seclang.held import HeldConditions
+from riskengine.seclang.matches import Matches
 from riskengine.seclang.operators_comparisons import number
 from riskengine.seclang.operators_contract import Match
 from riskengine.seclang.prepared import Change, Prepared
@@ -95,33 +96,61 @@ class FastEvaluation(Evaluation):
             chains.note(key, self.spent - before)
         return fired
 
-    def _holds(self, condition: Condition, rule: Rule) -> list[Found] | None:
+    def _holds(self, condition: Condition, rule: Rule) -> Sequence[Found] | None:
         known = self.knowledge.prepared.get(id(condition))
         if known is None:
             return super()._holds(condition, rule)
         if known.sum and not (self.exclusions and self._left_out(rule)):
             return self._compared(condition, known)
+        if known.counted is not None:
+            return self._counted(condition, rule, known, known.counted)
         if known.certain:
             return self._certain(condition, rule, known)
-        operator, changes = known.operator, known.changes
+        return self._tried(condition, rule, known)
+
+    def _tried(self, condition: Condition, rule: Rule, known: Prepared) -> Sequence[Found] | None:
         found: list[Found] = []
+        missed: set[bytes] = set()
+        single = known.constant and not condition.multi_match
         for entry in self._promising(condition, rule, known):
             self.spend(len(entry.value) + VALUE_COST)
-            for value in self._values(condition, entry.value):
-                if known.constant:
-                    match = operator.match(value)
-                else:
-                    argument = condition.argument.expand(self.value_of)
-                    match = operator.match_against(value, argument)
-                if (match is None) is condition.negated:
-                    found.append(Found(entry.name, value, match.text if match else value))
-                    if changes is None:
-                        self._noted(condition, known, found, match)
-        if changes is not None and found:
-            self._matched(found, changes)
-        return found or None
+            if entry.value in missed:  # such as counters, which nearly all are 1
+                continue
+            before = len(found)
+            self._try(condition, known, entry, found)
+            if single and len(found) == before:
+                missed.add(entry.value)
+        if known.changes is not None and found:
+            self._matched(found, found, known.changes)
+        return tuple(found) or None
 
-    def _certain(self, condition: Condition, rule: Rule, known: Prepared) -> list[Found] | None:
+    def _try(self, condition: Condition, known: Prepared, entry: Entry, found: list[Found]) -> None:
+        """Ask the operator about one value, and add what matches to `found`."""
+        operator = known.operator
+        for value in self._values(condition, entry.value):
+            if known.constant:
+                match = operator.match(value)
+            else:
+                argument = condition.argument.expand(self.value_of)
+                match = operator.match_against(value, argument)
+            if (match is None) is condition.negated:
+                found.append(Found(entry.name, value, match.text if match else value))
+                if known.changes is None:
+                    self._noted(condition, known, found, match)
+
+    def _counted(
+        self, condition: Condition, rule: Rule, known: Prepared, changes: tuple[Change, ...]
+    ) -> Sequence[Found] | None:
+        """What is known to match: how often is all that matters, and where."""
+        entries = self._promising(condition, rule, known)
+        if not entries:
+            return None
+        self.spend(sum([len(entry.value) for entry in entries]) + VALUE_COST * len(entries))
+        found = Matches(condition, entries, self.transform)
+        self._matched(found, entries, changes)
+        return found
+
+    def _certain(self, condition: Condition, rule: Rule, known: Prepared) -> Sequence[Found] | None:
         found: list[Found] = []
         for entry in self._promising(condition, rule, known):
             self.spend(len(entry.value) + VALUE_COST)
@@ -130,10 +159,10 @@ class FastEvaluation(Evaluation):
             if known.changes is None:
                 self._noted(condition, known, found, None)
         if known.changes is not None and found:
-            self._matched(found, known.changes)
-        return found or None
+            self._matched(found, found, known.changes)
+        return tuple(found) or None
 
-    def _compared(self, condition: Condition, known: Prepared) -> list[Found] | None:
+    def _compared(self, condition: Condition, known: Prepared) -> Sequence[Found] | None:
         """One TX variable against a text: most of what is left to ask when points are added up."""
         value = self.tx.get(known.sum)
         if value is None:
@@ -142,7 +171,7 @@ class FastEvaluation(Evaluation):
         match = known.operator.match_against(value, condition.argument.expand(self.value_of))
         if (match is None) is not condition.negated:
             return None
-        found = [Found(f"TX:{known.sum}", value, match.text if match else value)]
+        found = (Found(f"TX:{known.sum}", value, match.text if match else value),)
         self._noted(condition, known, found, match)
         return found
 
@@ -182,22 +211,35 @@ class FastEvaluation(Evaluation):
         return [Entry(name, f"TX:{name}", tx[name]) for name in names if name in tx]
 
     def _noted(
-        self, condition: Condition, known: Prepared, found: list[Found], match: Match | None
+        self, condition: Condition, known: Prepared, found: Sequence[Found], match: Match | None
     ) -> None:
         self.matched = found
         if known.captures and match is not None:
             self._capture(match)
         self._act(condition)
 
-    def _matched(self, found: list[Found], changes: tuple[Change, ...]) -> None:
+    def _matched(
+        self,
+        found: Sequence[Found],
+        named: Sequence[Found] | Sequence[Entry],
+        changes: tuple[Change, ...],
+    ) -> None:
         """Note several matches at once: what each of them adds does not depend on the others."""
         self.matched = found
-        tx, times = self.tx, len(found)
-        for name, amount, points in changes:
-            tx[name] = b"%d" % (number(tx.get(name, b"")) + amount * times)
+        times = len(found)
+        for name, amount, points, each in changes:
+            if each:
+                for one in named:
+                    self._add((name + one.name).lower(), amount)
+                continue
+            self._add(name, amount * times)
             if points:
                 self._gained += amount * times
-            self._wrote(name)
+
+    def _add(self, name: str, amount: int) -> None:
+        before = self.tx.get(name)
+        self.tx[name] = b"%d" % (number(before) + amount if before else amount)
+        self._wrote(name)
 
     def _is_removed(self, rule: Rule) -> bool:
         if self._removed is None or len(self.removals) != self._chosen[0]:

@@ -6,10 +6,13 @@ from typing import NamedTuple
 from riskengine.seclang.captures import captures_read
 from riskengine.seclang.conditions import Analysis, bits_of, sums_of
 from riskengine.seclang.evaluation import POINTS, Fired
+from riskengine.seclang.macros import Reference
 from riskengine.seclang.operators_comparisons import number
 from riskengine.seclang.operators_contract import Operator
 from riskengine.seclang.rules import Condition, Rule, SetVar, Target
 from riskengine.seclang.specialize import Program
+
+_SCORES = ("anomaly_score_pl", "inbound_anomaly_score_pl")
 
 
 class Aim(NamedTuple):
@@ -31,6 +34,8 @@ class Change(NamedTuple):
     amount: int
     points: bool
     """Whether it adds to the anomaly score."""
+    each: bool = False
+    """Whether `name` goes on with what each value that matched is called."""
 
 
 class Prepared(NamedTuple):
@@ -50,6 +55,8 @@ class Prepared(NamedTuple):
     """All that comes of a match, where that is no more than adding numbers."""
     certain: bool
     """Whether its bit says all of a value, as nobody wants to know which text matched."""
+    counted: tuple[Change, ...] | None
+    """`changes`, where its bit says all but the text that matched."""
 
 
 def prepare(
@@ -66,6 +73,8 @@ def prepare(
             aims = tuple(_aim(target, condition, bits, answers) for target in condition.targets)
             shown = rule.recorded and place == 0
             wanted = shown or key in captures or condition.multi_match
+            changes = None if key in captures else _changes(condition)
+            told = all(aim.answered and not aim.header for aim in aims)
             prepared[key] = Prepared(
                 condition.operator,
                 bits.get(key, 0),
@@ -73,8 +82,9 @@ def prepare(
                 aims,
                 condition.argument.constant is not None,
                 key in captures,
-                None if key in captures else _changes(condition),
+                changes,
                 not wanted and all(aim.answered and aim.whole for aim in aims),
+                changes if told and not condition.multi_match else None,
             )
     return prepared
 
@@ -121,19 +131,35 @@ def _aim(
 
 
 def _changes(condition: Condition) -> tuple[Change, ...] | None:
-    if condition.ctls or not all(map(_adds_number, condition.setvars)):
+    setvars = condition.setvars
+    if condition.ctls or not all(map(_adds_number, setvars)):
         return None
-    return tuple(map(_change, condition.setvars))
+    if all(setvar.name.constant is not None for setvar in setvars):
+        return tuple(map(_change, setvars))
+    return tuple(map(_change, setvars)) if list(map(_is_by_name, setvars)) == [True] else None
 
 
 def _adds_number(setvar: SetVar) -> bool:
-    fixed = setvar.name.constant is not None and setvar.value.constant is not None
-    return fixed and setvar.operation in ("+", "-")
+    return setvar.value.constant is not None and setvar.operation in ("+", "-")
+
+
+def _is_by_name(setvar: SetVar) -> bool:
+    """Whether it writes to `counter_%{MATCHED_VAR_NAME}`, which is no score and no capture."""
+    match setvar.name.parts:
+        case (bytes() as text, Reference("MATCHED_VAR_NAME", "")):
+            beginning = _lower(text)
+            alike = any(s.startswith(beginning) or beginning.startswith(s) for s in _SCORES)
+            return not alike and not beginning[:1].isdigit()
+    return False
 
 
 def _change(setvar: SetVar) -> Change:
-    name = (setvar.name.constant or b"").decode("utf-8", "surrogateescape").lower()
+    first = setvar.name.parts[0] if setvar.name.parts else b""
+    name = _lower(first) if isinstance(first, bytes) else ""
     amount = number(setvar.value.constant or b"")
-    return Change(
-        name, amount if setvar.operation == "+" else -amount, POINTS.fullmatch(name) is not None
-    )
+    signed = amount if setvar.operation == "+" else -amount
+    return Change(name, signed, POINTS.fullmatch(name) is not None, len(setvar.name.parts) > 1)
+
+
+def _lower(name: bytes) -> str:
+    return name.decode("utf-8", "surrogateescape").lower()

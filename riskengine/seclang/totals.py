@@ -26,7 +26,7 @@ class _Effect(NamedTuple):
     """TX variables that changed; None for those that are gone."""
     fired: tuple[Fired, ...]
     stopped: Fired | None
-    matched: list[Found]
+    matched: Sequence[Found]
     over: bool
     phase_over: bool
     cost: int

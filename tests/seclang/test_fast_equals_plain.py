@@ -74,6 +74,9 @@ SecRule REQUEST_HEADERS:Accept "@rx ^[^;]+" \
     "id:28,phase:2,pass,log,capture,t:lowercase,setvar:tx.taken=%{matched_var_name},chain"
   SecRule TX:0 "@rx ^([a-z]).([a-z]?)" "capture,chain"
     SecRule TX:2 "!@streq f" "setvar:tx.sum=+1"
+SecRule REQUEST_HEADERS:Accept "@rx ^(.)." \
+    "id:50,phase:1,pass,log,capture,setvar:tx.kind=%{tx.1},chain"
+  SecRule TX:kind "!@within bcdefg" "ctl:ruleRemoveTargetById=41;ARGS:a"
 SecAction "id:20,phase:2,pass,nolog,setvar:tx.total=0"
 SecRule TX:level "@ge 1" "id:21,phase:2,pass,nolog,setvar:tx.total=+%{tx.sum}"
 SecRule TX:total "@ge 3" "id:22,phase:2,pass,log,setvar:tx.total=-1"
@@ -174,7 +177,10 @@ def test_a_chain_that_the_path_decides_is_remembered_by_path(rules: RuleSet) -> 
 def test_a_chain_that_one_header_decides_is_remembered_by_its_value(rules: RuleSet) -> None:
     program = specialize(rules, {})
     chains = header_chains(program)
-    assert {r.id: chains[id(r)] for r in program.rules if id(r) in chains} == {28: "accept"}
+    assert {r.id: chains[id(r)] for r in program.rules if id(r) in chains} == {
+        28: "accept",
+        50: "accept",
+    }
 
 
 def test_what_a_request_costs_does_not_depend_on_those_before_it(rules: RuleSet) -> None:
