@@ -5,23 +5,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from riskengine.seclang.caseless import caseless, is_caseless
-from tests.seclang.test_restricted import found, joined
+from tests.seclang.test_restricted import found, patterns_of
 
 PIECES = [
     b"a", b"B", b"=", b".", b"[ab]", b"[^a]", b"[^B]", b"[A-Z]", b"[^a-z]", rb"\d", rb"\w", rb"\W",
     rb"[\W_]", rb"[\s\S]", rb"\x{41}", rb"\b", rb"\B", rb"\A", b"^", rb"\z", rb"[\x41-\x7f]",
 ]  # fmt: skip
-patterns = st.recursive(
-    st.lists(st.sampled_from(PIECES), min_size=1, max_size=3).map(joined),
-    lambda inner: st.one_of(
-        st.lists(inner, min_size=2, max_size=3).map(lambda many: b"(?:%s)" % b"|".join(many)),
-        st.tuples(inner, st.sampled_from([b"*", b"+?", b"?", b"{2,3}"])).map(
-            lambda pair: b"(%s)%s" % pair
-        ),
-        st.lists(inner, min_size=2, max_size=3).map(joined),
-    ),
-    max_leaves=6,
-)
+patterns = patterns_of(PIECES)
 values = st.text(st.sampled_from("aAbBzZ1_-="), min_size=1, max_size=8).map(str.encode)
 
 

@@ -24,17 +24,22 @@ def joined(parts: list[bytes]) -> bytes:
     return b"".join(parts)
 
 
-patterns = st.recursive(
-    st.lists(st.sampled_from(PIECES), min_size=1, max_size=3).map(joined),
-    lambda inner: st.one_of(
-        st.lists(inner, min_size=2, max_size=3).map(lambda many: b"(?:%s)" % b"|".join(many)),
-        st.tuples(inner, st.sampled_from([b"*", b"+?", b"?", b"{2,3}"])).map(
-            lambda pair: b"(%s)%s" % pair
+def patterns_of(pieces: list[bytes]) -> st.SearchStrategy[bytes]:
+    """Patterns put together from `pieces`: sequences, alternatives and repetitions."""
+    return st.recursive(
+        st.lists(st.sampled_from(pieces), min_size=1, max_size=3).map(joined),
+        lambda inner: st.one_of(
+            st.lists(inner, min_size=2, max_size=3).map(lambda many: b"(?:%s)" % b"|".join(many)),
+            st.tuples(inner, st.sampled_from([b"*", b"+?", b"?", b"{2,3}"])).map(
+                lambda pair: b"(%s)%s" % pair
+            ),
+            st.lists(inner, min_size=2, max_size=3).map(joined),
         ),
-        st.lists(inner, min_size=2, max_size=3).map(joined),
-    ),
-    max_leaves=6,
-)
+        max_leaves=6,
+    )
+
+
+patterns = patterns_of(PIECES)
 values = st.text(st.sampled_from(ALPHABET.decode()), min_size=1, max_size=8).map(str.encode)
 
 
