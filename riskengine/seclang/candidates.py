@@ -32,6 +32,11 @@ class Candidates:
         self.on_change = analysis.on_change & ~eager
         self._always = analysis.always | eager
 
+    @property
+    def is_by_conditions(self) -> bool:
+        """Whether the conditions that hold are all that `of` looks at."""
+        return not (self._shape or self._by_path)
+
     def of(self, held: int, transaction: Transaction) -> int:
         """The rules whose conditions all hold for some value."""
         rules = self._always | (self._of_shape(transaction) if self._shape else 0)

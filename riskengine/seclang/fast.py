@@ -38,6 +38,8 @@ class Outcome(NamedTuple):
     """Why rules did not see all of the body, see `Transaction.unread`."""
 
 
+_HARMLESS_MAX = 4_096
+
 NOTHING = Outcome()
 EXHAUSTED = Outcome(exhausted=True)
 
@@ -74,6 +76,9 @@ class FastRules:
         self._on_change = self._candidates.on_change
         self._totals = totals_of(program, analysis)
         self._snapshots = self._candidates.snapshots
+        self._is_by_parts = held.is_by_parts and self._candidates.is_by_conditions
+        self._harmless: set[int] = set()
+        """Conditions that held where no rule could fire, where they alone decide that."""
 
     def evaluate(
         self,
@@ -89,6 +94,9 @@ class FastRules:
         transforming = Transforming()
         outcomes = []
         for place, request in enumerate(requests):
+            if self._is_by_parts and not request.body and self._is_harmless(request, budget):
+                outcomes.append(NOTHING)
+                continue
             suspect = self._suspect(request, budget)
             if isinstance(suspect, Outcome):
                 outcomes.append(suspect)
@@ -106,6 +114,14 @@ class FastRules:
             outcomes.append(self._judged(evaluation, suspect))
         return outcomes
 
+    def _is_harmless(self, request: Request, budget: int) -> bool:
+        """Whether all parts of it were there before, and nothing comes of them together."""
+        recalled = self._held.recalled(request)
+        if recalled is None:
+            return False
+        held, spent = recalled
+        return held in self._harmless and spent <= budget
+
     def _suspect(self, request: Request, budget: int) -> "_Suspect | Outcome":
         """What speaks for rules that could fire, or what became of the request if nothing does."""
         transaction = Transaction(request)
@@ -118,6 +134,8 @@ class FastRules:
             held |= self._held.without_body
         candidates = self._candidates.of(held, transaction)
         if not request.body and not candidates & ~self._quiet:
+            if self._is_by_parts and len(self._harmless) < _HARMLESS_MAX:
+                self._harmless.add(held)
             return NOTHING
         return _Suspect(transaction, held, candidates, spent)
 

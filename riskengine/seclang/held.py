@@ -5,7 +5,7 @@ from functools import reduce
 from operator import or_
 
 from riskengine.percent import to_bytes
-from riskengine.request import make_request
+from riskengine.request import Request, make_request
 from riskengine.seclang.conditions import Answerable
 from riskengine.seclang.counts import Counts
 from riskengine.seclang.evaluation import BudgetError
@@ -98,6 +98,30 @@ class HeldConditions:
         if spent > budget:
             raise BudgetError
         return held | self._counts.before_body(transaction), spent
+
+    @property
+    def is_by_parts(self) -> bool:
+        """Whether nothing is asked of a request but what its parts are: each can be remembered."""
+        return not (self._of_request or self._counts.any)
+
+    def recalled(self, request: Request) -> Answer | None:
+        """All that holds for a request without body; None where some part of it is new.
+
+        To be asked where `is_by_parts`.
+        """
+        headers = self._known_messages.get((request.host, request.headers, request.headers_known))
+        if headers is None:
+            return None
+        path = self._known_paths.get(request.path)
+        query = self._known_queries.get((request.path, request.query))
+        if path is None or query is None:
+            return None
+        held = headers[0] | path[0] | query[0] | self.without_body
+        spent = headers[1] + path[1] + query[1]
+        if not self._of_line:
+            return held, spent
+        line = self._known_lines.get((request.method, request.http_version))
+        return None if line is None else (held | line[0], spent + line[1])
 
     def of_body(self, transaction: Transaction, budget: int) -> Answer:
         """The conditions that hold for the body; BudgetError as before."""

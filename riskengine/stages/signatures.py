@@ -56,8 +56,11 @@ class SignaturesStage:
 def _by_variant(
     compiled: CompiledSet, inspections: Iterable[Inspection]
 ) -> list[tuple[Variant, list[Inspection]]]:
-    grouped: dict[int, tuple[Variant, list[Inspection]]] = {}
     sampling, meant = compiled.source.sampling, compiled.meant
+    only = compiled.only_variant
+    if only is not None and meant is None and sampling >= 100:  # as most sets are
+        return [(only, list(inspections))] if only.mode != "disabled" else []
+    grouped: dict[int, tuple[Variant, list[Inspection]]] = {}
     for inspection in inspections:
         if meant is not None and not meant(inspection.origin):
             continue
