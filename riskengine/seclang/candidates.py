@@ -67,9 +67,9 @@ class Candidates:
 
     def _fires(self, place: int, transaction: Transaction) -> bool:
         transforming = Transforming()
-        tx = dict(self.snapshots[place])
-        alone = FastEvaluation(transaction, tx, transforming.apply, transforming.steps)
+        alone = FastEvaluation(transaction, {}, transforming.apply, transforming.steps)
         alone.knowledge = self._knowledge
+        alone.begin_from(self.snapshots[place])
         return alone.visit(self._rules[place])
 
 

@@ -106,7 +106,20 @@ class FastEvaluation(Evaluation):
             return self._counted(condition, rule, known, known.counted)
         if known.certain:
             return self._certain(condition, rule, known)
+        if known.selects is not None and not (self.exclusions and self._left_out(rule)):
+            return self._searched(condition, rule, known, known.selects)
         return self._tried(condition, rule, known)
+
+    def _searched(
+        self, condition: Condition, rule: Rule, known: Prepared, selector: Target
+    ) -> Sequence[Found] | None:
+        """TX variables by a selector, such as counters: nearly all hold the same, and none match."""
+        values = [self.tx[name] for name in self._selected(selector)]
+        match = known.operator.match
+        if any([(match(value) is None) is condition.negated for value in set(values)]):
+            return self._tried(condition, rule, known)
+        self.spend(sum(map(len, values)) + VALUE_COST * len(values))
+        return None
 
     def _tried(self, condition: Condition, rule: Rule, known: Prepared) -> Sequence[Found] | None:
         found: list[Found] = []
@@ -194,21 +207,27 @@ class FastEvaluation(Evaluation):
             seen = looked.get(variable) or self.knowledge.held.of(self.transaction, variable)
             if not seen.all_bits & bit:
                 continue
-            for entry, bits in zip(self.transaction.entries(variable), seen.bits, strict=True):
-                if bits & bit and (
-                    (whole and not left_out) or _is_meant(entry.key, target, excluded)
-                ):
-                    promising.append(entry)
+            places = [place for place, bits in enumerate(seen.bits) if bits & bit]
+            entries = self.transaction.entries_at(variable, places)
+            if not whole or left_out:
+                entries = [one for one in entries if _is_meant(one.key, target, excluded)]
+            promising += entries
         return promising
 
     def _tx(self, target: Target) -> list[Entry]:
-        if target.pattern is None or self._snapshot is None or self._unset:
-            return super()._tx(target)
-        names = self.knowledge.selected.names(target, self._snapshot, self._written or ())
-        if names is None:
+        if target.pattern is None:
             return super()._tx(target)
         tx = self.tx
-        return [Entry(name, f"TX:{name}", tx[name]) for name in names if name in tx]
+        return [Entry(name, f"TX:{name}", tx[name]) for name in self._selected(target)]
+
+    def _selected(self, selector: Target) -> list[str]:
+        """The names that it means of those that TX holds, in the order of writing."""
+        tx, names = self.tx, None
+        if self._snapshot is not None and not self._unset:
+            names = self.knowledge.selected.names(selector, self._snapshot, self._written or ())
+        if names is None:
+            return [name for name in tx if selector.takes(name)]
+        return [name for name in names if name in tx]
 
     def _noted(
         self, condition: Condition, known: Prepared, found: Sequence[Found], match: Match | None
@@ -229,8 +248,7 @@ class FastEvaluation(Evaluation):
         times = len(found)
         for name, amount, points, each in changes:
             if each:
-                for one in named:
-                    self._add((name + one.name).lower(), amount)
+                self._tally([(name + one.name).lower() for one in named], amount)
                 continue
             self._add(name, amount * times)
             if points:
@@ -240,6 +258,17 @@ class FastEvaluation(Evaluation):
         before = self.tx.get(name)
         self.tx[name] = b"%d" % (number(before) + amount if before else amount)
         self._wrote(name)
+
+    def _tally(self, names: list[str], amount: int) -> None:
+        """Add the same to each of several TX variables, most of them new."""
+        tx, first = self.tx, b"%d" % amount
+        for name in names:
+            before = tx.get(name)
+            tx[name] = b"%d" % (number(before) + amount) if before else first
+        if self._written is None:
+            self._written = {}
+        self._written.update(dict.fromkeys(names))
+        self.changed = self.changed or any(map(self.knowledge.watch.cares, names))
 
     def _is_removed(self, rule: Rule) -> bool:
         if self._removed is None or len(self.removals) != self._chosen[0]:

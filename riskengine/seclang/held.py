@@ -16,6 +16,7 @@ from riskengine.seclang.scan_groups import ScanGroup
 from riskengine.seclang.seen import Seen
 from riskengine.seclang.targets import MULTIPART_FLAGS
 from riskengine.seclang.transaction import (
+    PAIRS,
     SINGLE,
     Pairs,
     Transaction,
@@ -127,13 +128,16 @@ class HeldConditions:
     def _bits(
         self, transaction: Transaction, variable: str, values: Values, of_body: Values
     ) -> list[int]:
-        entries = transaction.entries(variable)
-        if variable not in ("ARGS", "ARGS_NAMES"):
-            pairs = [(values.node(entry.key), entry.value) for entry in entries]
+        read = PAIRS.get(variable)
+        if read is not None:
+            named, at = read(transaction), 0 if variable.endswith("_NAMES") else 1
+            queried = len(named) if of_body is values else len(transaction.query_arguments)
+            pairs = _asked(values, named[:queried], at) + _asked(of_body, named[queried:], at)
+        elif variable == "REQUEST_HEADERS":
+            pairs = [(values.node(name), header_bytes(text)) for name, text in transaction.headers]
         else:
-            queried = len(transaction.query_arguments)
-            pairs = [(values.node(entry.key), entry.value) for entry in entries[:queried]]
-            pairs += [(of_body.node(entry.key), entry.value) for entry in entries[queried:]]
+            entries = transaction.entries(variable)
+            pairs = [(values.node(entry.key), entry.value) for entry in entries]
         known, answer = self._looking.known, self._looking.answer
         return [(known.get(pair) or answer(pair, transaction))[0] for pair in pairs]
 
@@ -268,8 +272,20 @@ def _pairs(transaction: Transaction, sources: Sources) -> list[tuple[Node, bytes
     return pairs
 
 
+def _asked(values: Values, pairs: Pairs, at: int) -> list[tuple[Node, bytes]]:
+    """What is asked about names (`at` 0) or values (`at` 1)."""
+    if not values.by_key:
+        node = values.node("")
+        return [(node, pair[at]) for pair in pairs]
+    return [(values.node(_key(pair[0])), pair[at]) for pair in pairs]
+
+
+def _key(name: bytes) -> str:
+    return name.decode("utf-8", "replace").lower()
+
+
 def _add(pairs: list[tuple[Node, bytes]], arguments: Pairs, names: Values, values: Values) -> None:
     for name, value in arguments:
-        key = name.decode("utf-8", "replace").lower() if names.by_key or values.by_key else ""
+        key = _key(name) if names.by_key or values.by_key else ""
         pairs.append((names.node(key), name))
         pairs.append((values.node(key), value))

@@ -1,7 +1,7 @@
 """One request in the words of SecLang: its variables, made when a rule first asks for them."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from riskengine.content_encoding import NO_BODY, Unpacked, content_encoding, unpack
@@ -149,6 +149,15 @@ class Transaction:
             known = self._entries[variable] = maker(self) if maker else []
         return known
 
+    def entries_at(self, variable: str, places: Sequence[int]) -> Entries:
+        """Some of the values of a variable: those that stand at `places`, and only these made."""
+        known, read = self._entries.get(variable), PAIRS.get(variable)
+        if known is None and read is not None:
+            pairs = read(self)
+            return _pairs(variable, [pairs[place] for place in places])
+        entries = self.entries(variable)
+        return [entries[place] for place in places]
+
     def _header(self, name: str) -> str:
         return next((value for known, value in self.request.headers if known == name), "")
 
@@ -218,16 +227,13 @@ def header_bytes(value: str) -> bytes:
     return data
 
 
-def _pairs(variable: str, pairs: Pairs) -> Entries:
+def _pairs(variable: str, pairs: Iterable[tuple[bytes, bytes]]) -> Entries:
+    named = variable.endswith("_NAMES")
     entries = []
     for name, value in pairs:
         shown = name.decode("utf-8", "replace")
-        entries.append(Entry(shown.lower(), f"{variable}:{shown}", value))
+        entries.append(Entry(shown.lower(), f"{variable}:{shown}", name if named else value))
     return entries
-
-
-def _names(variable: str, pairs: Pairs) -> Entries:
-    return _pairs(variable, tuple((name, name) for name, _ in pairs))
 
 
 Maker = Callable[[Transaction], Entries]
@@ -238,6 +244,10 @@ Reader = Callable[[Transaction], bytes]
 
 def _single(variable: str, read: Reader) -> Maker:
     return lambda transaction: [Entry("", variable, read(transaction))]
+
+
+def _by_name(variable: str, read: Callable[[Transaction], Pairs]) -> Maker:
+    return lambda transaction: _pairs(variable, read(transaction))
 
 
 def _query(transaction: Transaction) -> Entries:
@@ -285,24 +295,29 @@ SINGLE: Mapping[str, Reader] = {
 }
 """How to read the variables that have one value, whatever the request."""
 
+PAIRS: Mapping[str, Callable[[Transaction], Pairs]] = {
+    "ARGS": lambda t: t.query_arguments + t.body_arguments,
+    "ARGS_GET": lambda t: t.query_arguments,
+    "ARGS_GET_NAMES": lambda t: t.query_arguments,
+    "ARGS_NAMES": lambda t: t.query_arguments + t.body_arguments,
+    "ARGS_POST": lambda t: t.body_arguments,
+    "ARGS_POST_NAMES": lambda t: t.body_arguments,
+    "FILES": lambda t: t._body.files,
+    "FILES_NAMES": lambda t: t._body.files,
+    "MULTIPART_PART_HEADERS": lambda t: t._body.part_headers,
+    "REQUEST_COOKIES": lambda t: t.cookies,
+    "REQUEST_COOKIES_NAMES": lambda t: t.cookies,
+}
+"""Names and values of the variables that have many. Values of ..._NAMES are the names."""
+
 _MAKERS: Mapping[str, Maker] = {
     **{variable: _single(variable, read) for variable, read in SINGLE.items()},
-    "ARGS": lambda t: _pairs("ARGS", (*t.query_arguments, *t.body_arguments)),
-    "ARGS_GET": lambda t: _pairs("ARGS_GET", t.query_arguments),
-    "ARGS_GET_NAMES": lambda t: _names("ARGS_GET_NAMES", t.query_arguments),
-    "ARGS_NAMES": lambda t: _names("ARGS_NAMES", (*t.query_arguments, *t.body_arguments)),
-    "ARGS_POST": lambda t: _pairs("ARGS_POST", t.body_arguments),
-    "ARGS_POST_NAMES": lambda t: _names("ARGS_POST_NAMES", t.body_arguments),
-    "FILES": lambda t: _pairs("FILES", t._body.files),
-    "FILES_NAMES": lambda t: _names("FILES_NAMES", t._body.files),
+    **{variable: _by_name(variable, read) for variable, read in PAIRS.items()},
     "FILES_SIZES": lambda t: [
         Entry("", "FILES_SIZES", b"%d" % size) for size in t._body.file_sizes
     ],
-    "MULTIPART_PART_HEADERS": lambda t: _pairs("MULTIPART_PART_HEADERS", t._body.part_headers),
     "QUERY_STRING": _query,
     "REQUEST_BODY": Transaction._raw_body,
-    "REQUEST_COOKIES": lambda t: _pairs("REQUEST_COOKIES", t.cookies),
-    "REQUEST_COOKIES_NAMES": lambda t: _names("REQUEST_COOKIES_NAMES", t.cookies),
     "REQUEST_HEADERS": Transaction._headers,
     "REQUEST_HEADERS_NAMES": Transaction._header_names,
     "XML": lambda t: [
