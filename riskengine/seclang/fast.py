@@ -23,6 +23,7 @@ from riskengine.seclang.specialize import Program
 from riskengine.seclang.totals import totals_of
 from riskengine.seclang.transaction import Transaction
 from riskengine.seclang.transforming import Transforming
+from riskengine.seclang.visits import Suspect, Visits
 from riskengine.seclang.watching import Watch
 
 
@@ -42,20 +43,10 @@ NOTHING = Outcome()
 EXHAUSTED = Outcome(exhausted=True)
 
 
-class _Suspect(NamedTuple):
-    transaction: Transaction
-    held: int
-    candidates: int
-    """Rules that could fire; without a body those of phase 2, too."""
-    spent: int
-
-
 class FastRules:
     """A program ready to judge requests. Not for several threads at once."""
 
     def __init__(self, program: Program, analysis: Analysis, held: HeldConditions) -> None:
-        self._rules = program.rules
-        self._jumps = program.jumps
         self._second = (1 << program.second_phase) - 1
         self._held = held
         self._quiet = analysis.quiet
@@ -71,9 +62,7 @@ class FastRules:
             HeaderChains(header_chains(program)),
         )
         self._candidates = Candidates(program, analysis, self._knowledge)
-        self._on_change = self._candidates.on_change
-        self._totals = totals_of(program, analysis)
-        self._snapshots = self._candidates.snapshots
+        self._visits = Visits(program, self._candidates, totals_of(program, analysis))
 
     def evaluate(
         self,
@@ -87,26 +76,24 @@ class FastRules:
         place, and is asked only where a rule could fire.
         """
         transforming = Transforming()
-        outcomes = []
+        outcomes: list[Outcome] = []
+        suspects: dict[int, Suspect] = {}
         for place, request in enumerate(requests):
-            suspect = self._suspect(request, budget)
-            if isinstance(suspect, Outcome):
-                outcomes.append(suspect)
-                continue
-            evaluation = FastEvaluation(
-                suspect.transaction, {}, transforming.apply, transforming.steps, budget=budget
-            )
-            evaluation.knowledge = self._knowledge
-            evaluation.spent = suspect.spent
-            for selects, target in exemptions(place) if exemptions is not None else ():
-                if target is None:
-                    evaluation.removals.append(selects)
-                else:
-                    evaluation.exclusions.append((selects, target))
-            outcomes.append(self._judged(evaluation, suspect))
+            outcome = self._suspect(request, budget, transforming)
+            if isinstance(outcome, Suspect):
+                suspects[place] = outcome
+                if exemptions is not None:
+                    _exempt(outcome.evaluation, exemptions(place))
+                outcome = NOTHING
+            outcomes.append(outcome)
+        self._run(list(suspects.values()))
+        for place, suspect in suspects.items():
+            outcomes[place] = _outcome(suspect)
         return outcomes
 
-    def _suspect(self, request: Request, budget: int) -> "_Suspect | Outcome":
+    def _suspect(
+        self, request: Request, budget: int, transforming: Transforming
+    ) -> "Suspect | Outcome":
         """What speaks for rules that could fire, or what became of the request if nothing does."""
         transaction = Transaction(request)
         try:
@@ -119,57 +106,50 @@ class FastRules:
         candidates = self._candidates.of(held, transaction)
         if not request.body and not candidates & ~self._quiet:
             return NOTHING
-        return _Suspect(transaction, held, candidates, spent)
+        evaluation = FastEvaluation(
+            transaction, {}, transforming.apply, transforming.steps, budget=budget
+        )
+        evaluation.knowledge = self._knowledge
+        evaluation.spent = spent
+        return Suspect(evaluation, held, candidates)
 
-    def _judged(self, evaluation: FastEvaluation, suspect: "_Suspect") -> "Outcome":
-        exhausted = False
+    def _run(self, suspects: Sequence[Suspect]) -> None:
+        self._visits.run(suspects, self._second)
+        going_on = [one for one in suspects if not (one.exhausted or one.evaluation.over)]
+        for suspect in going_on:
+            suspect.evaluation.phase_over = False
+            if suspect.evaluation.transaction.receive_body():
+                self._with_body(suspect)
+        self._visits.run([one for one in going_on if self._goes_on(one)], ~self._second)
+
+    def _with_body(self, suspect: Suspect) -> None:
+        evaluation = suspect.evaluation
+        transaction = evaluation.transaction
         try:
-            self._run(evaluation, suspect)
+            more, cost = self._held.of_body(transaction, evaluation.budget - evaluation.spent)
+            evaluation.spend(cost)
         except BudgetError:
-            exhausted = True
-        unread = evaluation.transaction.unread
-        return Outcome(tuple(evaluation.fired), evaluation.stopped, exhausted, unread)
-
-    def _run(self, evaluation: FastEvaluation, suspect: "_Suspect") -> None:
-        candidates = suspect.candidates
-        if candidates & ~self._quiet or suspect.transaction.request.body:
-            self._visit(evaluation, candidates & self._second, self._second)
-        if evaluation.over:
+            suspect.exhausted = True
             return
-        evaluation.phase_over = False
-        if suspect.transaction.receive_body():
-            candidates = self._with_body(evaluation, suspect)
-        if candidates & ~self._quiet or evaluation.changed:
-            self._visit(evaluation, candidates & ~self._second, ~self._second)
+        suspect.held |= more
+        suspect.candidates = self._candidates.of(suspect.held, transaction)
 
-    def _with_body(self, evaluation: FastEvaluation, suspect: "_Suspect") -> int:
-        transaction = suspect.transaction
-        more, cost = self._held.of_body(transaction, evaluation.budget - evaluation.spent)
-        evaluation.spend(cost)
-        return self._candidates.of(suspect.held | more, transaction)
+    def _goes_on(self, suspect: Suspect) -> bool:
+        """Whether phase 2 could make a difference."""
+        if suspect.exhausted:
+            return False
+        return bool(suspect.candidates & ~self._quiet) or suspect.evaluation.changed
 
-    def _visit(self, evaluation: FastEvaluation, waiting: int, phase: int) -> None:
-        """Run the waiting rules in order, and those that wake up because TX changes."""
-        if evaluation.changed:
-            waiting |= self._on_change & phase
-        while waiting:
-            lowest = waiting & -waiting
-            place = lowest.bit_length() - 1
-            changed_before = evaluation.changed
-            totals = self._totals.get(place)
-            if totals is not None and changed_before and not totals.places & ~waiting:
-                waiting ^= totals.places
-                totals.run(evaluation)
-                if evaluation.over or evaluation.phase_over:
-                    return
-                continue
-            waiting ^= lowest
-            if not changed_before:
-                evaluation.begin_from(self._snapshots[place])
-            fired = evaluation.visit(self._rules[place])
-            if evaluation.over or evaluation.phase_over:
-                return
-            if evaluation.changed and not changed_before:
-                waiting |= self._on_change & phase & -(lowest << 1)
-            if fired and self._jumps[place] > place + 1:
-                waiting &= -(1 << self._jumps[place])
+
+def _exempt(evaluation: FastEvaluation, exemptions: Sequence[Exemption]) -> None:
+    for selects, target in exemptions:
+        if target is None:
+            evaluation.removals.append(selects)
+        else:
+            evaluation.exclusions.append((selects, target))
+
+
+def _outcome(suspect: Suspect) -> Outcome:
+    evaluation = suspect.evaluation
+    unread = evaluation.transaction.unread
+    return Outcome(tuple(evaluation.fired), evaluation.stopped, suspect.exhausted, unread)

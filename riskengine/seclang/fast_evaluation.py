@@ -113,10 +113,10 @@ class FastEvaluation(Evaluation):
     def _searched(
         self, condition: Condition, rule: Rule, known: Prepared, selector: Target
     ) -> Sequence[Found] | None:
-        """TX variables by a selector, such as counters: nearly all hold the same, and none match."""
+        """TX variables by a selector, such as counters: nearly all hold the same, in vain."""
         values = [self.tx[name] for name in self._selected(selector)]
         match = known.operator.match
-        if any([(match(value) is None) is condition.negated for value in set(values)]):
+        if any((match(value) is None) is condition.negated for value in set(values)):
             return self._tried(condition, rule, known)
         self.spend(sum(map(len, values)) + VALUE_COST * len(values))
         return None

@@ -58,7 +58,7 @@ class Prepared(NamedTuple):
     counted: tuple[Change, ...] | None
     """`changes`, where its bit says all but the text that matched."""
     selects: Target | None
-    """The TX variables that it looks at by a selector, where it looks at these alone as they are."""
+    """The selector of TX variables that it looks at, where it looks at these alone, as they are."""
 
 
 def prepare(
