@@ -35,7 +35,7 @@ test: $(READY)
 	$(BIN)/pytest -n 2 -m "not slow and not fault and not system"
 
 test-all: $(READY)
-	$(BIN)/pytest -n 2 -m "not fault"
+	$(BIN)/pytest -n 2 -m "not fault" --hypothesis-profile=explore
 	$(BIN)/pytest -m fault
 
 bench: $(READY)

@@ -5,6 +5,7 @@ import itertools
 from collections import Counter
 from collections.abc import Coroutine, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from time import monotonic, perf_counter
 
@@ -38,25 +39,26 @@ def endless_requests(crowds: int, sample: Path) -> Iterator[bytes]:
     read = msgspec.json.Decoder(RequestLine).decode
     lines = [read(line) for line in sample.read_bytes().splitlines()[:2_000]]
     bodies = [_without_client(line) for line in lines]
+    cookies = [tuple(v for n, v in line.headers or () if n == "cookie") for line in lines]
     homes = {ip: number for number, ip in enumerate(dict.fromkeys(ln.client_ip for ln in lines))}
     stride = max(1, len(lines) // crowds)
     for step in itertools.count():
         for crowd in range(crowds):
             line = lines[place := (step + crowd * stride) % len(lines)]
             # Fields of a message may be appended to it.
-            yield bodies[place] + _client(line, homes[line.client_ip] * crowds + crowd, crowd)
+            number = homes[line.client_ip] * crowds + crowd
+            yield bodies[place] + _client(
+                number, crowd, line.session_id, line.user_id, cookies[place]
+            )
 
 
-def _client(line: RequestLine, number: int, crowd: int) -> bytes:
+@cache
+def _client(number: int, crowd: int, session: str, user: str, cookies: tuple[str, ...]) -> bytes:
     return pb.EvaluateRequest(
         client_ip=f"198.{18 + number // 65_536}.{number // 256 % 256}.{number % 256}",
-        session_id=f"{line.session_id}-{crowd}" if line.session_id else "",
-        user_id=f"{line.user_id}-{crowd}" if line.user_id else "",
-        headers=[
-            pb.Header(name=name, value=f"{value}-{crowd}")
-            for name, value in line.headers or ()
-            if name == "cookie"
-        ],
+        session_id=f"{session}-{crowd}" if session else "",
+        user_id=f"{user}-{crowd}" if user else "",
+        headers=[pb.Header(name="cookie", value=f"{cookie}-{crowd}") for cookie in cookies],
     ).SerializeToString()
 
 
@@ -80,10 +82,23 @@ def _without_client(line: RequestLine) -> bytes:
 
 
 def batched(requests: Iterator[bytes], size: int) -> Iterator[bytes]:
-    """EvaluateBatchRequest messages of `size` requests each."""
+    """EvaluateBatchRequest messages of `size` requests each.
+
+    Framed as they are: what the load costs to make, it takes from the server beside it.
+    """
     while True:
-        group = [pb.EvaluateRequest.FromString(next(requests)) for _ in range(size)]
-        yield pb.EvaluateBatchRequest(requests=group).SerializeToString()
+        yield b"".join([_framed(next(requests)) for _ in range(size)])
+
+
+def _framed(request: bytes) -> bytes:
+    """One request as a field of EvaluateBatchRequest, of which any number make a message."""
+    size = bytearray()
+    left = len(request)
+    while left > 127:
+        size.append(left & 127 | 128)
+        left >>= 7
+    size.append(left)
+    return b"\x0a" + bytes(size) + request
 
 
 async def unary(target: str, messages: Iterator[bytes], *, seconds: float, in_flight: int) -> Load:

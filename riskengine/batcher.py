@@ -2,8 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Awaitable, Callable, Iterator
+from typing import NamedTuple, Protocol
 
 from riskengine.clock import Clock
 from riskengine.decision import Decision
@@ -19,6 +19,18 @@ _PROBE_EVERY = 32
 """A lone caller waits once in so many calls, so that newcomers beside it are noticed."""
 
 
+class Requests(Protocol):
+    """What one caller asks about: a list, or something that is read once, when its turn comes."""
+
+    def __len__(self) -> int:
+        """How many they are; at most so many, while they are not read."""
+        ...
+
+    def __iter__(self) -> Iterator[Request]:
+        """The requests, in order."""
+        ...
+
+
 class Work(NamedTuple):
     """One batch to be decided."""
 
@@ -30,7 +42,7 @@ class Work(NamedTuple):
 
 
 class _Call(NamedTuple):
-    requests: Sequence[Request]
+    requests: Requests
     deadline: float
     patience: float
     """Monotonic seconds by which half of its time is over."""
@@ -86,8 +98,11 @@ class Batcher:
         """Requests that no batch has taken up yet."""
         return self._waiting
 
-    async def submit(self, requests: Sequence[Request], deadline: float) -> list[Decision]:
+    async def submit(self, requests: Requests, deadline: float) -> list[Decision]:
         """Decisions for `requests`, in order.
+
+        What waits is read when its batch begins: a request takes several times the memory of its
+        message, and whatever waits as a message leaves the caches to the batch before.
 
         Raises OverloadedError at once when too much is waiting, DeadlineError when `deadline`
         (monotonic seconds) passed before the requests were taken up.
@@ -190,10 +205,11 @@ class Batcher:
         return taken
 
     async def _run(self, calls: list[_Call]) -> None:
-        requests = [request for call in calls for request in call.requests]
         deadline = min(call.deadline for call in calls)
         overloaded = self._clock.monotonic() > min(call.patience for call in calls)
         try:
+            read = [list(call.requests) for call in calls]
+            requests = [request for own in read for request in own]
             decisions = await self._decide(Work(requests, deadline, overloaded))
         except Exception as error:  # noqa: BLE001 - handed to every caller of the batch, not swallowed
             for call in calls:
@@ -201,8 +217,8 @@ class Batcher:
                     call.answer.set_exception(error)
             return
         start = 0
-        for call in calls:
-            end = start + len(call.requests)
+        for call, own in zip(calls, read, strict=True):
+            end = start + len(own)
             if not call.answer.done():
                 call.answer.set_result(decisions[start:end])
             start = end

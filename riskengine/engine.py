@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from riskengine.banning import OffenderBans, bans_of, one_moment_each
-from riskengine.batcher import Batcher, Work
+from riskengine.batcher import Batcher, Requests, Work
 from riskengine.behavior.model import Model
 from riskengine.behavior.profile import ProfileTable
 from riskengine.busyness import Busyness
@@ -157,7 +157,7 @@ class Engine:
             await self._feed.first_sync(_FIRST_BANS_S)
 
     async def evaluate(
-        self, requests: Sequence[Request], *, budget_s: float | None = None
+        self, requests: Requests, *, budget_s: float | None = None
     ) -> list[Decision]:
         """One decision per request, in order.
 

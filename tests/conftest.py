@@ -9,11 +9,18 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from hypothesis import settings
 
 from riskengine.clock import SystemClock
 from riskengine.store.counters import Counters
 from riskengine.store.embedded import EmbeddedServer
 from riskengine.store.open import open_counters
+
+# Whether a change may land depends on that change alone. `--hypothesis-profile=explore` looks for
+# cases that nobody has seen.
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("explore", print_blob=True)
+settings.load_profile("repeatable")
 
 
 @pytest.fixture(scope="session")

@@ -3,12 +3,11 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
+from riskengine.batcher import Requests
 from riskengine.decision import Decision
 from riskengine.edge.method_table import Call, MethodTable, failure_of
-from riskengine.edge.native_codec import (
-    decode_batch,
-    decode_outcomes,
-    decode_request,
+from riskengine.edge.native_decoding import ArrivedBatch, decode_outcomes, decode_request
+from riskengine.edge.native_encoding import (
     encode_batch,
     encode_decision,
     encode_no_decision,
@@ -16,7 +15,6 @@ from riskengine.edge.native_codec import (
 )
 from riskengine.errors import DeadlineError, OverloadedError
 from riskengine.outcome import Outcome
-from riskengine.request import Request
 
 SERVICE = "riskengine.v1.RiskEngine"
 
@@ -25,7 +23,7 @@ class Evaluator(Protocol):
     """What methods need of an engine."""
 
     async def evaluate(
-        self, requests: Sequence[Request], *, budget_s: float | None = None
+        self, requests: Requests, *, budget_s: float | None = None
     ) -> list[Decision]:
         """One decision per request, in order."""
         ...
@@ -61,12 +59,9 @@ class _Methods:
 
     async def evaluate_batch(self, message: bytes, call: Call) -> bytes:
         budget_s = call.budget_s
-        entries = decode_batch(message)
-        requests = [entry for entry in entries if isinstance(entry, Request)]
-        decided = iter(await self._decide(requests, budget_s))
-        return encode_batch(
-            next(decided) if isinstance(entry, Request) else entry for entry in entries
-        )
+        batch = ArrivedBatch(message)
+        decided = await self._engine.evaluate(batch, budget_s=budget_s) if len(batch) else []
+        return encode_batch(batch.answered(decided))
 
     async def evaluate_stream(
         self, messages: AsyncIterator[bytes], call: Call
@@ -86,8 +81,3 @@ class _Methods:
         outcomes = decode_outcomes(message)
         accepted = self._engine.report_outcomes(outcomes)
         return encode_outcomes_response(accepted=accepted, unknown=len(outcomes) - accepted)
-
-    async def _decide(self, requests: list[Request], budget_s: float) -> list[Decision]:
-        if not requests:
-            return []
-        return await self._engine.evaluate(requests, budget_s=budget_s)

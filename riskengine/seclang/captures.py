@@ -22,6 +22,21 @@ def captures_read(rules: Sequence[Rule]) -> frozenset[int]:
     )
 
 
+def lenders(rules: Sequence[Rule]) -> dict[int, int]:
+    """Rules by their `id()` whose captures another may read, and which condition captures first.
+
+    None where no rule reads those of a rule before it. What a chain captures stays even where its
+    end does not hold.
+    """
+    if not any(map(_borrows, rules)):
+        return {}
+    return {
+        id(rule): next(at for at, condition in enumerate(rule.conditions) if condition.capture)
+        for rule in rules
+        if any(condition.capture for condition in rule.conditions)
+    }
+
+
 def _borrows(rule: Rule) -> bool:
     """Whether it reads captures before it has made its own."""
     own = False

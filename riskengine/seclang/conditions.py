@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
+from riskengine.seclang.captures import lenders
 from riskengine.seclang.rules import Condition, Rule, SetVar, Target
 from riskengine.seclang.scan_patterns import Expressions, are_caseless, expressions_of, is_ordinary
 from riskengine.seclang.specialize import Program, uncertain_names
@@ -73,11 +74,13 @@ def analyze(program: Program) -> Analysis:
     always = on_change = shape = by_path = 0
     names: set[str] = set()
     beginnings: list[str] = []
+    lending = lenders(program.rules)
     for place, rule in enumerate(program.rules):
-        if _has_shape(rule, program.rules):
+        lends = id(rule) in lending
+        if not lends and _has_shape(rule, program.rules):
             shape |= 1 << place
             continue
-        decided = _is_by_path(rule, program.rules)
+        decided = not lends and _is_by_path(rule, program.rules)
         by_path |= decided << place
         own = [
             Answerable(
@@ -89,11 +92,14 @@ def analyze(program: Program) -> Analysis:
             for at, condition in enumerate(filter(is_answerable, rule.conditions))
         ]
         answerable += own
-        if own:
-            bits = sum(one.bit for one in own)
-            rare = min(own, key=_commonness)
+        waited_for = own
+        if lends:  # what is captured stays, whatever becomes of the rest of the chain
+            waited_for = own[: sum(map(is_answerable, rule.conditions[: lending[id(rule)] + 1]))]
+        if waited_for:
+            bits = sum(one.bit for one in waited_for)
+            rare = min(waited_for, key=_commonness)
             needs.setdefault(rare.bit, []).append(Needs(place, bits))
-        elif any(map(_reads_request, rule.conditions)):
+        elif lends or any(map(_reads_request, rule.conditions)):
             always |= 1 << place
         else:
             on_change |= 1 << place
@@ -108,7 +114,11 @@ def analyze(program: Program) -> Analysis:
         on_change,
         shape,
         by_path,
-        sum(1 << place for place, rule in enumerate(program.rules) if _is_quiet(rule)),
+        sum(
+            1 << place
+            for place, rule in enumerate(program.rules)
+            if _is_quiet(rule) and id(rule) not in lending
+        ),
         frozenset(names),
         tuple(beginnings),
     )
@@ -197,7 +207,10 @@ def _is_by_path(rule: Rule, rules: Sequence[Rule]) -> bool:
 def header_chains(program: Program) -> dict[int, str]:
     """Rules by their `id()` with a chain that one header decides, and which header that is."""
     found: dict[int, str] = {}
+    lending = lenders(program.rules)
     for rule in program.rules:
+        if id(rule) in lending:
+            continue
         name = rule.conditions[0].targets[0].key if rule.conditions[0].targets else ""
         header = Target("REQUEST_HEADERS", name)
         if name and _is_decided_by(header.__eq__, rule, program.rules, acting=True):

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 CODE = re.compile(r'"((?:address|bot|rate_limit|behavior|request)\.[a-z_]+)"')
 SOURCES = [
     *sorted((ROOT / "riskengine" / "stages").glob("*.py")),
-    ROOT / "riskengine" / "edge" / "native_codec.py",
+    ROOT / "riskengine" / "edge" / "native_decoding.py",
 ]
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
-from riskengine.batcher import Batcher, Work
+from riskengine.batcher import Batcher, Requests, Work
 from riskengine.clock import SystemClock
 from riskengine.decision import Decision, RuleHit, Verdict
 from riskengine.edge.native_methods import native_methods
@@ -17,7 +17,6 @@ from riskengine.errors import RiskEngineError, RulesetError, SettingsError
 from riskengine.funnel import Funnel
 from riskengine.inspection import Batch
 from riskengine.outcome import Outcome
-from riskengine.request import Request
 from riskengine.ruleset.routes import RouteTable
 from riskengine.settings import Settings
 
@@ -58,7 +57,7 @@ class SmallEngine:
         """What to refuse the next evaluation with, as a full or late engine would."""
 
     async def evaluate(
-        self, requests: Sequence[Request], *, budget_s: float | None = None
+        self, requests: Requests, *, budget_s: float | None = None
     ) -> list[Decision]:
         assert budget_s is not None
         self.asked += len(requests)

@@ -96,9 +96,12 @@ async def test_batch_keeps_the_order_and_one_bad_request_harms_no_other(served: 
     )
 
 
-async def test_batch_of_bad_requests_alone_and_an_empty_one_need_no_engine(served: Served) -> None:
-    answer = await served.stub.EvaluateBatch(batch(pb.EvaluateRequest()))
-    assert [d.reason for d in answer.decisions] == ["request.invalid"]
+async def test_batch_of_bad_requests_alone_is_answered_one_by_one(served: Served) -> None:
+    answer = await served.stub.EvaluateBatch(batch(pb.EvaluateRequest(), pb.EvaluateRequest()))
+    assert [d.reason for d in answer.decisions] == ["request.invalid"] * 2
+
+
+async def test_empty_batch_needs_no_engine(served: Served) -> None:
     assert not (await served.stub.EvaluateBatch(batch())).decisions
     assert served.engine.asked == 0
 

@@ -8,17 +8,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from riskengine.decision import Decision, LimitState, RuleHit, Verdict
-from riskengine.edge.native_codec import (
-    decode_batch,
+from riskengine.edge.native_decoding import (
+    ArrivedBatch,
     decode_outcomes,
     decode_request,
+)
+from riskengine.edge.native_encoding import (
     encode_batch,
     encode_decision,
     encode_outcomes_response,
 )
 from riskengine.edge.raw_request_pb2 import RawBatch, RawRequest
 from riskengine.errors import InvalidRequestError
-from riskengine.request import Request
 from riskengine.v1 import riskengine_pb2 as pb
 
 text = st.text(max_size=200)
@@ -167,16 +168,35 @@ def test_unusable_value_names_its_field(field: str, value: Any) -> None:
 
 @given(st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused_in_words(message: bytes) -> None:
-    for decode in (decode_request, decode_batch, decode_outcomes):
+    for decode in (decode_request, decode_outcomes, lambda m: list(ArrivedBatch(m))):
         with suppress(InvalidRequestError):
             decode(message)
 
 
 def test_refused_request_of_a_batch_echoes_a_bounded_id() -> None:
     batch = pb.EvaluateBatchRequest(requests=[pb.EvaluateRequest(request_id="x" * 5_000)])
-    [refusal] = decode_batch(batch.SerializeToString())
-    assert not isinstance(refusal, Request)
+    arrived = ArrivedBatch(batch.SerializeToString())
+    assert list(arrived) == []
+    [refusal] = arrived.answered([])
     assert refusal.request_id == "x" * 128
+
+
+def test_refusals_stand_where_their_requests_stood() -> None:
+    good = pb.EvaluateRequest(client_ip="::1", method="GET", path="/")
+    batch = pb.EvaluateBatchRequest(
+        requests=[
+            pb.EvaluateRequest(request_id="a"),
+            good,
+            pb.EvaluateRequest(request_id="b"),
+            good,
+        ]
+    )
+    arrived = ArrivedBatch(batch.SerializeToString())
+    assert len(arrived) == 4
+    decided = [Decision(f"d{place}") for place, _ in enumerate(arrived)]
+    answers = list(arrived.answered(decided))
+    assert [one.decision_id for one in answers] == ["", "d0", "", "d1"]
+    assert [one.request_id for one in answers] == ["a", "", "b", ""]
 
 
 def test_latency_of_an_outcome_is_missing_unless_measured() -> None:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from riskengine.request import Request, make_request
@@ -51,7 +51,7 @@ SecRule REQUEST_BASENAME "@rx \.([a-z]+)$" \
     "id:17,phase:2,pass,log,capture,t:lowercase,setvar:tx.ending=.%{tx.1}/,chain"
   SecRule TX:ending "@within .bak/ .sql/" "t:none,setvar:tx.sum=+1"
 SecRule ARGS "!@rx ^(?:%{tx.words})" "id:18,phase:2,pass,log,t:lowercase"
-SecRule ARGS_NAMES "@rx ^[%{tx.0}]$" "id:19,phase:2,pass,log"
+SecRule ARGS_NAMES "@rx ^[%{tx.words}]$" "id:19,phase:2,pass,log"
 SecRule MULTIPART_UNMATCHED_BOUNDARY "@eq 0" "id:38,phase:2,pass,log"
 SecRule ARGS:/^x/|!ARGS:/2$/|ARGS_POST:q|&ARGS:q "@rx ^(s|1)" "id:39,phase:2,pass,log,capture,chain"
   SecRule TX:1 "@streq %{ARGS.q}" "setvar:tx.sum=+%{tx.0}"
@@ -82,6 +82,9 @@ SecRule TX:level "@ge 1" "id:21,phase:2,pass,nolog,setvar:tx.total=+%{tx.sum}"
 SecRule TX:total "@ge 3" "id:22,phase:2,pass,log,setvar:tx.total=-1"
 SecRule TX:sum "@ge 5" "id:11,phase:2,deny,log"
 """
+
+BORROWING = RULES.replace('"@rx ^[%{tx.words}]$" "id:19', '"@rx ^[%{tx.0}]$" "id:19')
+"""The same, but one rule reads what any other has captured: chains that fail leave traces, too."""
 
 names = st.sampled_from(["q", "skip", "a", "Q", "x1", "%61"])
 values = st.one_of(
@@ -148,8 +151,16 @@ requests = st.builds(
 
 @pytest.fixture(scope="module")
 def rules(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
-    path: Path = tmp_path_factory.mktemp("rules") / "rules.conf"
-    path.write_text(RULES)
+    return read(RULES, tmp_path_factory.mktemp("rules") / "rules.conf")
+
+
+@pytest.fixture(scope="module")
+def borrowing(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
+    return read(BORROWING, tmp_path_factory.mktemp("rules") / "borrowing.conf")
+
+
+def read(text: str, path: Path) -> RuleSet:
+    path.write_text(text)
     reading = read_rules([path])
     assert not reading.remarks
     return reading.rules
@@ -160,6 +171,21 @@ def fast(rules: RuleSet) -> FastRules:
     return build(specialize(rules, {}), compile_database)
 
 
+@pytest.fixture(scope="module")
+def fast_borrowing(borrowing: RuleSet) -> FastRules:
+    return build(specialize(borrowing, {}), compile_database)
+
+
+BORROWED = make_request(  # rule 17 captures an extension, its chain does not hold, rule 19 reads it
+    client_ip="203.0.113.7",
+    method="GET",
+    path="/a.css",
+    query="q=dr op",
+    http_version="1.0",
+    headers=(("accept", "q=select; off=1"),),
+)
+
+
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(batch=st.lists(requests, min_size=1, max_size=4))
 def test_same_rules_fire_on_the_same_values(
@@ -167,6 +193,16 @@ def test_same_rules_fire_on_the_same_values(
 ) -> None:
     for request, evaluation in zip(batch, fast.evaluate(batch), strict=True):
         assert findings(evaluation) == findings(evaluate(rules, request, {}))
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(batch=st.lists(requests, min_size=1, max_size=4))
+@example(batch=[BORROWED])
+def test_the_same_is_true_where_a_rule_reads_what_any_other_captured(
+    borrowing: RuleSet, fast_borrowing: FastRules, batch: list[Request]
+) -> None:
+    for request, evaluation in zip(batch, fast_borrowing.evaluate(batch), strict=True):
+        assert findings(evaluation) == findings(evaluate(borrowing, request, {}))
 
 
 def test_a_chain_that_the_path_decides_is_remembered_by_path(rules: RuleSet) -> None:
