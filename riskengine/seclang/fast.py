@@ -5,7 +5,7 @@ patterns; a rule is visited when all its conditions hold for some value. A visit
 evaluator's own, so that what fires, where and for how many points cannot differ.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from riskengine.request import Request
@@ -24,6 +24,10 @@ from riskengine.seclang.totals import totals_of
 from riskengine.seclang.transaction import Transaction
 from riskengine.seclang.transforming import Transforming
 from riskengine.seclang.watching import Watch
+
+_AT_ONCE = 16
+"""Requests of which values of a kind are looked at together: more would push each other out of the
+processor's caches before their rules are visited."""
 
 
 class Outcome(NamedTuple):
@@ -88,8 +92,7 @@ class FastRules:
         """
         transforming = Transforming()
         outcomes = []
-        for place, request in enumerate(requests):
-            suspect = self._suspect(request, budget)
+        for place, suspect in enumerate(self._suspects(requests, budget)):
             if isinstance(suspect, Outcome):
                 outcomes.append(suspect)
                 continue
@@ -106,13 +109,18 @@ class FastRules:
             outcomes.append(self._judged(evaluation, suspect))
         return outcomes
 
-    def _suspect(self, request: Request, budget: int) -> "_Suspect | Outcome":
-        """What speaks for rules that could fire, or what became of the request if nothing does."""
-        transaction = Transaction(request)
-        try:
-            held, spent = self._held.before_body(transaction, budget)
-        except BudgetError:
-            return EXHAUSTED
+    def _suspects(self, requests: Sequence[Request], budget: int) -> Iterator["_Suspect | Outcome"]:
+        """What became of each request, or what speaks for rules that could fire."""
+        for start in range(0, len(requests), _AT_ONCE):
+            transactions = [Transaction(one) for one in requests[start : start + _AT_ONCE]]
+            answers = self._held.before_bodies(transactions, budget)
+            yield from [
+                EXHAUSTED if answer is None else self._suspect(transaction, *answer)
+                for transaction, answer in zip(transactions, answers, strict=True)
+            ]
+
+    def _suspect(self, transaction: Transaction, held: int, spent: int) -> "_Suspect | Outcome":
+        request = transaction.request
         if not request.body:
             # All is known now: phase 2 sees what phase 1 did.
             held |= self._held.without_body

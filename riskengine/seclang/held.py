@@ -1,6 +1,6 @@
 """Which conditions hold for the values of a request."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import or_
 
@@ -26,11 +26,11 @@ from riskengine.seclang.value_plans import Node
 from riskengine.seclang.value_sources import Source, Values
 
 _OF_PATH = ("PATH_INFO", "REQUEST_BASENAME", "REQUEST_FILENAME")
-_OF_QUERY = ("ARGS_COMBINED_SIZE", "QUERY_STRING")
-_OF_LINE = ("REQUEST_METHOD", "REQUEST_PROTOCOL")
+_OF_QUERY = ("ARGS_COMBINED_SIZE",)
+_OF_LINE = ("QUERY_STRING", "REQUEST_LINE", "REQUEST_METHOD", "REQUEST_PROTOCOL")
 _OF_REQUEST = (
-    "REMOTE_ADDR", "REMOTE_HOST", "REQBODY_PROCESSOR", "REQUEST_BODY_LENGTH", "REQUEST_LINE",
-    "SERVER_NAME", "UNIQUE_ID",
+    "REMOTE_ADDR", "REMOTE_HOST", "REQBODY_PROCESSOR", "REQUEST_BODY_LENGTH", "SERVER_NAME",
+    "UNIQUE_ID",
 )  # fmt: skip
 _OF_BODY = (
     "ARGS_COMBINED_SIZE", "FILES", "FILES_COMBINED_SIZE", "FILES_NAMES", "FILES_SIZES",
@@ -75,29 +75,34 @@ class HeldConditions:
         self._known_headers: Kept[tuple[str, str]] = Kept()
         self._known_messages: Kept[tuple[str, tuple[tuple[str, str], ...], bool]] = Kept()
         self._known_paths: Kept[str] = Kept()
-        self._known_queries: Kept[tuple[str, str]] = Kept()
-        self._known_lines: Kept[tuple[str, str]] = Kept()
+        self._known_queries: Kept[str] = Kept()
+        self._known_lines: Kept[tuple[str, str, str, str]] = Kept()
+        self._parts = (
+            self._headers_answer,
+            self._path_answer,
+            self._line_answer,
+            self._query_answer,
+            self._request_answer,
+        )
         self.without_body = self._of_no_body()
         """Bits that hold for every request that has no body."""
 
-    def before_body(self, transaction: Transaction, budget: int) -> Answer:
-        """The conditions that hold for line, headers, cookies and query.
+    def before_bodies(
+        self, transactions: Sequence[Transaction], budget: int
+    ) -> list[Answer | None]:
+        """The conditions that hold for line, headers, cookies and query of each.
 
-        Raises BudgetError when finding that out costs more than `budget`.
+        None where finding that out costs more than `budget`. One kind of value after the other is
+        looked at, of all of them: what a kind needs is in the processor's caches then, which is
+        most of what a look costs.
         """
-        held, spent = self._headers_answer(transaction, budget)
-        for of_part in (self._path_answer, self._query_answer, self._line_answer):
-            more, cost = of_part(transaction, budget - spent)
-            held |= more
-            spent += cost
-        if self._of_request:
-            pairs = _pairs(transaction, self._of_request)
-            more, cost = self._all(pairs, budget - spent, transaction)
-            held |= more
-            spent += cost
-        if spent > budget:
-            raise BudgetError
-        return held | self._counts.before_body(transaction), spent
+        answers: list[Answer | None] = [(0, 0)] * len(transactions)
+        for of_part in self._parts:
+            for place, transaction in enumerate(transactions):
+                answer = answers[place]
+                if answer is not None:
+                    answers[place] = _and(answer, of_part, transaction, budget)
+        return answers
 
     def of_body(self, transaction: Transaction, budget: int) -> Answer:
         """The conditions that hold for the body; BudgetError as before."""
@@ -205,34 +210,35 @@ class HeldConditions:
         known = self._known_paths.get(path)
         if known is not None:
             return known
-        pairs = _pairs(transaction, self._of_path)
-        answer = self._all(pairs, budget, transaction)
+        answer = self._all(_pairs(transaction, self._of_path), budget, transaction)
         return self._known_paths.keep(path, answer, len(path))
 
-    def _query_answer(self, transaction: Transaction, budget: int) -> Answer:
-        """Of the query and of the URI, which is both."""
-        request = transaction.request
-        key = (request.path, request.query)
-        known = self._known_queries.get(key)
-        if known is not None:
-            return known
-        uri = f"{request.path}?{request.query}" if request.query else request.path
-        pairs = _pairs(transaction, self._of_query)
-        pairs.append((self._uri.node(""), to_bytes(uri)))
-        _add(pairs, transaction.query_arguments, self._query_names, self._query_values)
-        answer = self._all(pairs, budget, transaction, query_cost(request.query))
-        return self._known_queries.keep(key, answer, len(uri))
-
     def _line_answer(self, transaction: Transaction, budget: int) -> Answer:
+        """Of the request line, and of the URI in it."""
         request = transaction.request
-        if not self._of_line:
-            return 0, 0
-        key = (request.method, request.http_version)
+        key = (request.method, request.path, request.query, request.http_version)
         known = self._known_lines.get(key)
         if known is not None:
             return known
-        answer = self._all(_pairs(transaction, self._of_line), budget, transaction)
+        pairs = _pairs(transaction, self._of_line)
+        pairs.append((self._uri.node(""), SINGLE["REQUEST_URI"](transaction)))
+        answer = self._all(pairs, budget, transaction)
         return self._known_lines.keep(key, answer, sum(map(len, key)))
+
+    def _query_answer(self, transaction: Transaction, budget: int) -> Answer:
+        query = transaction.request.query
+        known = self._known_queries.get(query)
+        if known is not None:
+            return known
+        pairs = _pairs(transaction, self._of_query)
+        _add(pairs, transaction.query_arguments, self._query_names, self._query_values)
+        answer = self._all(pairs, budget, transaction, query_cost(query))
+        return self._known_queries.keep(query, answer, len(query))
+
+    def _request_answer(self, transaction: Transaction, budget: int) -> Answer:
+        """Of all the rest, and of how many values there are."""
+        held, cost = self._all(_pairs(transaction, self._of_request), budget, transaction)
+        return held | self._counts.before_body(transaction), cost
 
     def _all(
         self,
@@ -255,6 +261,22 @@ class HeldConditions:
         if spent > budget:
             raise BudgetError
         return held, spent
+
+
+def _and(
+    answer: Answer,
+    of_part: Callable[[Transaction, int], Answer],
+    transaction: Transaction,
+    budget: int,
+) -> Answer | None:
+    """With what holds for one more part; None where that is too expensive."""
+    held, spent = answer
+    try:
+        more, cost = of_part(transaction, budget - spent)
+    except BudgetError:
+        return None
+    spent += cost
+    return (held | more, spent) if spent <= budget else None
 
 
 def _pairs(transaction: Transaction, sources: Sources) -> list[tuple[Node, bytes]]:
