@@ -17,12 +17,11 @@ from riskengine.seclang.seen import Seen
 from riskengine.seclang.targets import MULTIPART_FLAGS
 from riskengine.seclang.transaction import (
     SINGLE,
-    Pairs,
     Transaction,
     cookies_of,
     header_bytes,
 )
-from riskengine.seclang.value_plans import Node
+from riskengine.seclang.value_pairs import Pair, Sources, add_arguments
 from riskengine.seclang.value_sources import Source, Values
 
 _OF_PATH = ("PATH_INFO", "REQUEST_BASENAME", "REQUEST_FILENAME")
@@ -37,8 +36,6 @@ _OF_BODY = (
     "MULTIPART_PART_HEADERS", "REQBODY_ERROR", "REQBODY_ERROR_MSG", "REQBODY_PROCESSOR",
     "REQUEST_BODY", "XML", *MULTIPART_FLAGS,
 )  # fmt: skip
-
-Sources = list[tuple[str, Values]]
 
 
 class HeldConditions:
@@ -65,11 +62,13 @@ class HeldConditions:
         self._headers = source.of("REQUEST_HEADERS")
         self._header_names = source.of("REQUEST_HEADERS_NAMES")
         self._uri = source.of("REQUEST_URI", "REQUEST_URI_RAW")
-        self._of_path = source.demanded(_OF_PATH)
-        self._of_query = source.demanded(_OF_QUERY)
-        self._of_line = source.demanded(_OF_LINE)
-        self._of_request = source.demanded(_OF_REQUEST)
-        self._of_body = source.demanded(_OF_BODY)
+        self._of_path = Sources(source.demanded(_OF_PATH))
+        self._of_query = Sources(source.demanded(_OF_QUERY))
+        self._of_line = Sources(source.demanded(_OF_LINE))
+        self._of_request = Sources(source.demanded(_OF_REQUEST))
+        self._of_body = Sources(source.demanded(_OF_BODY))
+        before = (self._of_path, self._of_query, self._of_line, self._of_request)
+        self._always = reduce(or_, (sources.always for sources in before))
         self._counts = Counts(answerable, _OF_BODY)
         self._values_of = self._by_variable()
         self._known_headers: Kept[tuple[str, str]] = Kept()
@@ -96,7 +95,7 @@ class HeldConditions:
         looked at, of all of them: what a kind needs is in the processor's caches then, which is
         most of what a look costs.
         """
-        answers: list[Answer | None] = [(0, 0)] * len(transactions)
+        answers: list[Answer | None] = [(self._always, 0)] * len(transactions)
         for of_part in self._parts:
             for place, transaction in enumerate(transactions):
                 answer = answers[place]
@@ -106,11 +105,11 @@ class HeldConditions:
 
     def of_body(self, transaction: Transaction, budget: int) -> Answer:
         """The conditions that hold for the body; BudgetError as before."""
-        pairs = _pairs(transaction, self._of_body)
-        _add(pairs, transaction.body_arguments, self._body_names, self._body_values)
+        pairs = self._of_body.pairs(transaction)
+        add_arguments(pairs, transaction.body_arguments, self._body_names, self._body_values)
         parsing = body_cost(*transaction.body_read)
         held, cost = self._all(pairs, budget, transaction, parsing)
-        return held | self._counts.of_body(transaction), cost
+        return held | self._of_body.always | self._counts.of_body(transaction), cost
 
     def answers(self, variable: str) -> bool:
         """Whether `of` knows anything of that variable."""
@@ -165,15 +164,15 @@ class HeldConditions:
             self._of_request,
             self._of_body,
         ):
-            by_variable |= {variable: (values, values) for variable, values in sources}
+            by_variable |= {name: (values, values) for name, values in sources.demanded}
         return by_variable
 
     def _of_no_body(self) -> int:
         """What the request says of its body even then, `before_body` has asked."""
         nobody = Transaction(make_request(client_ip="192.0.2.1", method="GET", path="/"))
         asked = {*_OF_QUERY, *_OF_REQUEST}
-        sources = [source for source in self._of_body if source[0] not in asked]
-        return self._all(_pairs(nobody, sources), 1 << 62, nobody)[0]
+        sources = Sources([one for one in self._of_body.demanded if one[0] not in asked])
+        return self._all(sources.pairs(nobody), 1 << 62, nobody)[0] | sources.always
 
     def _headers_answer(self, transaction: Transaction, budget: int) -> Answer:
         """Of all headers: the requests of a page share them."""
@@ -201,7 +200,7 @@ class HeldConditions:
         parsing = 0
         if name == "cookie" and (self._cookie_names.wanted or self._cookie_values.wanted):
             parsing = cookies_cost(value)
-            _add(pairs, cookies_of(value), self._cookie_names, self._cookie_values)
+            add_arguments(pairs, cookies_of(value), self._cookie_names, self._cookie_values)
         answer = self._all(pairs, budget, transaction, parsing)
         return self._known_headers.keep(header, answer, len(name) + len(value))
 
@@ -210,7 +209,7 @@ class HeldConditions:
         known = self._known_paths.get(path)
         if known is not None:
             return known
-        answer = self._all(_pairs(transaction, self._of_path), budget, transaction)
+        answer = self._all(self._of_path.pairs(transaction), budget, transaction)
         return self._known_paths.keep(path, answer, len(path))
 
     def _line_answer(self, transaction: Transaction, budget: int) -> Answer:
@@ -220,7 +219,7 @@ class HeldConditions:
         known = self._known_lines.get(key)
         if known is not None:
             return known
-        pairs = _pairs(transaction, self._of_line)
+        pairs = self._of_line.pairs(transaction)
         pairs.append((self._uri.node(""), SINGLE["REQUEST_URI"](transaction)))
         answer = self._all(pairs, budget, transaction)
         return self._known_lines.keep(key, answer, sum(map(len, key)))
@@ -230,19 +229,19 @@ class HeldConditions:
         known = self._known_queries.get(query)
         if known is not None:
             return known
-        pairs = _pairs(transaction, self._of_query)
-        _add(pairs, transaction.query_arguments, self._query_names, self._query_values)
+        pairs = self._of_query.pairs(transaction)
+        add_arguments(pairs, transaction.query_arguments, self._query_names, self._query_values)
         answer = self._all(pairs, budget, transaction, query_cost(query))
         return self._known_queries.keep(query, answer, len(query))
 
     def _request_answer(self, transaction: Transaction, budget: int) -> Answer:
         """Of all the rest, and of how many values there are."""
-        held, cost = self._all(_pairs(transaction, self._of_request), budget, transaction)
+        held, cost = self._all(self._of_request.pairs(transaction), budget, transaction)
         return held | self._counts.before_body(transaction), cost
 
     def _all(
         self,
-        pairs: list[tuple[Node, bytes]],
+        pairs: list[Pair],
         budget: int,
         transaction: Transaction,
         parsing: int = 0,
@@ -277,21 +276,3 @@ def _and(
         return None
     spent += cost
     return (held | more, spent) if spent <= budget else None
-
-
-def _pairs(transaction: Transaction, sources: Sources) -> list[tuple[Node, bytes]]:
-    pairs = []
-    for variable, values in sources:
-        read = SINGLE.get(variable)
-        if read is not None:  # most are, and need no entry
-            pairs.append((values.node(""), read(transaction)))
-            continue
-        pairs += [(values.node(entry.key), entry.value) for entry in transaction.entries(variable)]
-    return pairs
-
-
-def _add(pairs: list[tuple[Node, bytes]], arguments: Pairs, names: Values, values: Values) -> None:
-    for name, value in arguments:
-        key = name.decode("utf-8", "replace").lower() if names.by_key or values.by_key else ""
-        pairs.append((names.node(key), name))
-        pairs.append((values.node(key), value))
