@@ -5,7 +5,7 @@ patterns; a rule is visited when all its conditions hold for some value. A visit
 evaluator's own, so that what fires, where and for how many points cannot differ.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from riskengine.request import Request
@@ -25,6 +25,10 @@ from riskengine.seclang.transaction import Transaction
 from riskengine.seclang.transforming import Transforming
 from riskengine.seclang.visits import Suspect, Visits
 from riskengine.seclang.watching import Watch
+
+_AT_ONCE = 16
+"""Requests of which values of a kind are looked at together: more would push each other out of the
+processor's caches before their rules are visited."""
 
 
 class Outcome(NamedTuple):
@@ -75,40 +79,45 @@ class FastRules:
         `budget` is for each, see `Evaluation.spent`; `exemptions` tells those of a request by its
         place, and is asked only where a rule could fire.
         """
-        transforming = Transforming()
         outcomes: list[Outcome] = []
         suspects: dict[int, Suspect] = {}
-        for place, request in enumerate(requests):
-            outcome = self._suspect(request, budget, transforming)
-            if isinstance(outcome, Suspect):
-                suspects[place] = outcome
-                if exemptions is not None:
-                    _exempt(outcome.evaluation, exemptions(place))
-                outcome = NOTHING
-            outcomes.append(outcome)
+        for place, suspect in enumerate(self._suspects(requests, budget)):
+            if isinstance(suspect, Outcome):
+                outcomes.append(suspect)
+                continue
+            outcomes.append(NOTHING)
+            suspects[place] = suspect
+            if exemptions is not None:
+                _exempt(suspect.evaluation, exemptions(place))
         self._run(list(suspects.values()))
         for place, suspect in suspects.items():
             outcomes[place] = _outcome(suspect)
         return outcomes
 
-    def _suspect(
-        self, request: Request, budget: int, transforming: Transforming
-    ) -> "Suspect | Outcome":
-        """What speaks for rules that could fire, or what became of the request if nothing does."""
-        transaction = Transaction(request)
-        try:
-            held, spent = self._held.before_body(transaction, budget)
-        except BudgetError:
-            return EXHAUSTED
+    def _suspects(self, requests: Sequence[Request], budget: int) -> Iterator[Suspect | Outcome]:
+        """What became of each request, or what speaks for rules that could fire."""
+        transforming = Transforming()
+        for start in range(0, len(requests), _AT_ONCE):
+            transactions = [Transaction(one) for one in requests[start : start + _AT_ONCE]]
+            answers = self._held.before_bodies(transactions, budget)
+            for transaction, answer in zip(transactions, answers, strict=True):
+                if answer is None:
+                    yield EXHAUSTED
+                    continue
+                evaluation = FastEvaluation(
+                    transaction, {}, transforming.apply, transforming.steps, budget=budget
+                )
+                yield self._suspect(evaluation, *answer)
+
+    def _suspect(self, evaluation: FastEvaluation, held: int, spent: int) -> Suspect | Outcome:
+        transaction = evaluation.transaction
+        request = transaction.request
         if not request.body:
             # All is known now: phase 2 sees what phase 1 did.
             held |= self._held.without_body
         candidates = self._candidates.of(held, transaction)
         if not request.body and not candidates & ~self._quiet:
             return NOTHING
-        evaluation = FastEvaluation(
-            transaction, {}, transforming.apply, transforming.steps, budget=budget
-        )
         evaluation.knowledge = self._knowledge
         evaluation.spent = spent
         return Suspect(evaluation, held, candidates)

@@ -1,6 +1,6 @@
 """Which conditions hold for the values of a request."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import or_
 
@@ -23,23 +23,21 @@ from riskengine.seclang.transaction import (
     cookies_of,
     header_bytes,
 )
-from riskengine.seclang.value_plans import Node
+from riskengine.seclang.value_pairs import Pair, Sources, add_arguments
 from riskengine.seclang.value_sources import Source, Values
 
 _OF_PATH = ("PATH_INFO", "REQUEST_BASENAME", "REQUEST_FILENAME")
-_OF_QUERY = ("ARGS_COMBINED_SIZE", "QUERY_STRING")
-_OF_LINE = ("REQUEST_METHOD", "REQUEST_PROTOCOL")
+_OF_QUERY = ("ARGS_COMBINED_SIZE",)
+_OF_LINE = ("QUERY_STRING", "REQUEST_LINE", "REQUEST_METHOD", "REQUEST_PROTOCOL")
 _OF_REQUEST = (
-    "REMOTE_ADDR", "REMOTE_HOST", "REQBODY_PROCESSOR", "REQUEST_BODY_LENGTH", "REQUEST_LINE",
-    "SERVER_NAME", "UNIQUE_ID",
+    "REMOTE_ADDR", "REMOTE_HOST", "REQBODY_PROCESSOR", "REQUEST_BODY_LENGTH", "SERVER_NAME",
+    "UNIQUE_ID",
 )  # fmt: skip
 _OF_BODY = (
     "ARGS_COMBINED_SIZE", "FILES", "FILES_COMBINED_SIZE", "FILES_NAMES", "FILES_SIZES",
     "MULTIPART_PART_HEADERS", "REQBODY_ERROR", "REQBODY_ERROR_MSG", "REQBODY_PROCESSOR",
     "REQUEST_BODY", "XML", *MULTIPART_FLAGS,
 )  # fmt: skip
-
-Sources = list[tuple[str, Values]]
 
 
 class HeldConditions:
@@ -66,47 +64,54 @@ class HeldConditions:
         self._headers = source.of("REQUEST_HEADERS")
         self._header_names = source.of("REQUEST_HEADERS_NAMES")
         self._uri = source.of("REQUEST_URI", "REQUEST_URI_RAW")
-        self._of_path = source.demanded(_OF_PATH)
-        self._of_query = source.demanded(_OF_QUERY)
-        self._of_line = source.demanded(_OF_LINE)
-        self._of_request = source.demanded(_OF_REQUEST)
-        self._of_body = source.demanded(_OF_BODY)
+        self._of_path = Sources(source.demanded(_OF_PATH))
+        self._of_query = Sources(source.demanded(_OF_QUERY))
+        self._of_line = Sources(source.demanded(_OF_LINE))
+        self._of_request = Sources(source.demanded(_OF_REQUEST))
+        self._of_body = Sources(source.demanded(_OF_BODY))
+        before = (self._of_path, self._of_query, self._of_line, self._of_request)
+        self._always = reduce(or_, (sources.always for sources in before))
         self._counts = Counts(answerable, _OF_BODY)
         self._values_of = self._by_variable()
         self._known_headers: Kept[tuple[str, str]] = Kept()
         self._known_messages: Kept[tuple[str, tuple[tuple[str, str], ...], bool]] = Kept()
         self._known_paths: Kept[str] = Kept()
-        self._known_queries: Kept[tuple[str, str]] = Kept()
-        self._known_lines: Kept[tuple[str, str]] = Kept()
+        self._known_queries: Kept[str] = Kept()
+        self._known_lines: Kept[tuple[str, str, str, str]] = Kept()
+        self._parts = (
+            self._headers_answer,
+            self._path_answer,
+            self._line_answer,
+            self._query_answer,
+            self._request_answer,
+        )
         self.without_body = self._of_no_body()
         """Bits that hold for every request that has no body."""
 
-    def before_body(self, transaction: Transaction, budget: int) -> Answer:
-        """The conditions that hold for line, headers, cookies and query.
+    def before_bodies(
+        self, transactions: Sequence[Transaction], budget: int
+    ) -> list[Answer | None]:
+        """The conditions that hold for line, headers, cookies and query of each.
 
-        Raises BudgetError when finding that out costs more than `budget`.
+        None where finding that out costs more than `budget`. One kind of value after the other is
+        looked at, of all of them: what a kind needs is in the processor's caches then, which is
+        most of what a look costs.
         """
-        held, spent = self._headers_answer(transaction, budget)
-        for of_part in (self._path_answer, self._query_answer, self._line_answer):
-            more, cost = of_part(transaction, budget - spent)
-            held |= more
-            spent += cost
-        if self._of_request:
-            pairs = _pairs(transaction, self._of_request)
-            more, cost = self._all(pairs, budget - spent, transaction)
-            held |= more
-            spent += cost
-        if spent > budget:
-            raise BudgetError
-        return held | self._counts.before_body(transaction), spent
+        answers: list[Answer | None] = [(self._always, 0)] * len(transactions)
+        for of_part in self._parts:
+            for place, transaction in enumerate(transactions):
+                answer = answers[place]
+                if answer is not None:
+                    answers[place] = _and(answer, of_part, transaction, budget)
+        return answers
 
     def of_body(self, transaction: Transaction, budget: int) -> Answer:
         """The conditions that hold for the body; BudgetError as before."""
-        pairs = _pairs(transaction, self._of_body)
-        _add(pairs, transaction.body_arguments, self._body_names, self._body_values)
+        pairs = self._of_body.pairs(transaction)
+        add_arguments(pairs, transaction.body_arguments, self._body_names, self._body_values)
         parsing = body_cost(*transaction.body_read)
         held, cost = self._all(pairs, budget, transaction, parsing)
-        return held | self._counts.of_body(transaction), cost
+        return held | self._of_body.always | self._counts.of_body(transaction), cost
 
     def answers(self, variable: str) -> bool:
         """Whether `of` knows anything of that variable."""
@@ -164,15 +169,15 @@ class HeldConditions:
             self._of_request,
             self._of_body,
         ):
-            by_variable |= {variable: (values, values) for variable, values in sources}
+            by_variable |= {name: (values, values) for name, values in sources.demanded}
         return by_variable
 
     def _of_no_body(self) -> int:
         """What the request says of its body even then, `before_body` has asked."""
         nobody = Transaction(make_request(client_ip="192.0.2.1", method="GET", path="/"))
         asked = {*_OF_QUERY, *_OF_REQUEST}
-        sources = [source for source in self._of_body if source[0] not in asked]
-        return self._all(_pairs(nobody, sources), 1 << 62, nobody)[0]
+        sources = Sources([one for one in self._of_body.demanded if one[0] not in asked])
+        return self._all(sources.pairs(nobody), 1 << 62, nobody)[0] | sources.always
 
     def _headers_answer(self, transaction: Transaction, budget: int) -> Answer:
         """Of all headers: the requests of a page share them."""
@@ -200,7 +205,7 @@ class HeldConditions:
         parsing = 0
         if name == "cookie" and (self._cookie_names.wanted or self._cookie_values.wanted):
             parsing = cookies_cost(value)
-            _add(pairs, cookies_of(value), self._cookie_names, self._cookie_values)
+            add_arguments(pairs, cookies_of(value), self._cookie_names, self._cookie_values)
         answer = self._all(pairs, budget, transaction, parsing)
         return self._known_headers.keep(header, answer, len(name) + len(value))
 
@@ -209,38 +214,39 @@ class HeldConditions:
         known = self._known_paths.get(path)
         if known is not None:
             return known
-        pairs = _pairs(transaction, self._of_path)
-        answer = self._all(pairs, budget, transaction)
+        answer = self._all(self._of_path.pairs(transaction), budget, transaction)
         return self._known_paths.keep(path, answer, len(path))
 
-    def _query_answer(self, transaction: Transaction, budget: int) -> Answer:
-        """Of the query and of the URI, which is both."""
-        request = transaction.request
-        key = (request.path, request.query)
-        known = self._known_queries.get(key)
-        if known is not None:
-            return known
-        uri = f"{request.path}?{request.query}" if request.query else request.path
-        pairs = _pairs(transaction, self._of_query)
-        pairs.append((self._uri.node(""), to_bytes(uri)))
-        _add(pairs, transaction.query_arguments, self._query_names, self._query_values)
-        answer = self._all(pairs, budget, transaction, query_cost(request.query))
-        return self._known_queries.keep(key, answer, len(uri))
-
     def _line_answer(self, transaction: Transaction, budget: int) -> Answer:
+        """Of the request line, and of the URI in it."""
         request = transaction.request
-        if not self._of_line:
-            return 0, 0
-        key = (request.method, request.http_version)
+        key = (request.method, request.path, request.query, request.http_version)
         known = self._known_lines.get(key)
         if known is not None:
             return known
-        answer = self._all(_pairs(transaction, self._of_line), budget, transaction)
+        pairs = self._of_line.pairs(transaction)
+        pairs.append((self._uri.node(""), SINGLE["REQUEST_URI"](transaction)))
+        answer = self._all(pairs, budget, transaction)
         return self._known_lines.keep(key, answer, sum(map(len, key)))
+
+    def _query_answer(self, transaction: Transaction, budget: int) -> Answer:
+        query = transaction.request.query
+        known = self._known_queries.get(query)
+        if known is not None:
+            return known
+        pairs = self._of_query.pairs(transaction)
+        add_arguments(pairs, transaction.query_arguments, self._query_names, self._query_values)
+        answer = self._all(pairs, budget, transaction, query_cost(query))
+        return self._known_queries.keep(query, answer, len(query))
+
+    def _request_answer(self, transaction: Transaction, budget: int) -> Answer:
+        """Of all the rest, and of how many values there are."""
+        held, cost = self._all(self._of_request.pairs(transaction), budget, transaction)
+        return held | self._counts.before_body(transaction), cost
 
     def _all(
         self,
-        pairs: list[tuple[Node, bytes]],
+        pairs: list[Pair],
         budget: int,
         transaction: Transaction,
         parsing: int = 0,
@@ -261,18 +267,7 @@ class HeldConditions:
         return held, spent
 
 
-def _pairs(transaction: Transaction, sources: Sources) -> list[tuple[Node, bytes]]:
-    pairs = []
-    for variable, values in sources:
-        read = SINGLE.get(variable)
-        if read is not None:  # most are, and need no entry
-            pairs.append((values.node(""), read(transaction)))
-            continue
-        pairs += [(values.node(entry.key), entry.value) for entry in transaction.entries(variable)]
-    return pairs
-
-
-def _asked(values: Values, pairs: Pairs, at: int) -> list[tuple[Node, bytes]]:
+def _asked(values: Values, pairs: Pairs, at: int) -> list[Pair]:
     """What is asked about names (`at` 0) or values (`at` 1)."""
     if not values.by_key:
         node = values.node("")
@@ -284,8 +279,17 @@ def _key(name: bytes) -> str:
     return name.decode("utf-8", "replace").lower()
 
 
-def _add(pairs: list[tuple[Node, bytes]], arguments: Pairs, names: Values, values: Values) -> None:
-    for name, value in arguments:
-        key = _key(name) if names.by_key or values.by_key else ""
-        pairs.append((names.node(key), name))
-        pairs.append((values.node(key), value))
+def _and(
+    answer: Answer,
+    of_part: Callable[[Transaction, int], Answer],
+    transaction: Transaction,
+    budget: int,
+) -> Answer | None:
+    """With what holds for one more part; None where that is too expensive."""
+    held, spent = answer
+    try:
+        more, cost = of_part(transaction, budget - spent)
+    except BudgetError:
+        return None
+    spent += cost
+    return (held | more, spent) if spent <= budget else None

@@ -1,6 +1,5 @@
 """One request in the words of SecLang: its variables, made when a rule first asks for them."""
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -16,7 +15,6 @@ from riskengine.seclang.targets import MULTIPART_FLAGS
 from riskengine.seclang.transforms_urls import percent_decoded
 
 _HIDING = ("too_many", "too_long", "encoding")
-_SLASH = re.compile(rb"[/\\]")
 
 
 class Entry(NamedTuple):
@@ -185,6 +183,10 @@ class Transaction:
         path = to_bytes(self.request.path)
         return percent_decoded(path) if b"%" in path else path
 
+    def _basename(self) -> bytes:
+        """The last part of the path, behind a slash of either kind."""
+        return self._filename().rpartition(b"/")[2].rpartition(b"\\")[2]
+
     def _protocol(self) -> bytes:
         version = self.request.http_version or "HTTP/1.1"
         return to_bytes(version if version.upper().startswith("HTTP/") else f"HTTP/{version}")
@@ -276,12 +278,12 @@ SINGLE: Mapping[str, Reader] = {
     "ARGS_COMBINED_SIZE": Transaction._args_size,
     "FILES_COMBINED_SIZE": lambda t: b"%d" % sum(t._body.file_sizes),
     "PATH_INFO": lambda t: to_bytes(t.request.path),
-    "REMOTE_ADDR": lambda t: str(t.request.address).encode(),
-    "REMOTE_HOST": lambda t: str(t.request.address).encode(),
+    "REMOTE_ADDR": lambda t: t.request.address.text.encode(),
+    "REMOTE_HOST": lambda t: t.request.address.text.encode(),
     "REQBODY_ERROR": lambda t: b"1" if t._body.error else b"0",
     "REQBODY_ERROR_MSG": lambda t: to_bytes(t._body.detail),
     "REQBODY_PROCESSOR": lambda t: to_bytes(t.processor),
-    "REQUEST_BASENAME": lambda t: _SLASH.split(t._filename())[-1],
+    "REQUEST_BASENAME": Transaction._basename,
     "REQUEST_BODY_LENGTH": lambda t: b"%d" % t.request.body_size,
     "REQUEST_FILENAME": Transaction._filename,
     "REQUEST_LINE": Transaction._line,
