@@ -16,15 +16,13 @@ from riskengine.seclang.scan_groups import ScanGroup
 from riskengine.seclang.seen import Seen
 from riskengine.seclang.targets import MULTIPART_FLAGS
 from riskengine.seclang.transaction import (
-    PAIRS,
     SINGLE,
-    Pairs,
     Transaction,
     cookies_of,
     header_bytes,
 )
-from riskengine.seclang.value_pairs import Pair, Sources, add_arguments
-from riskengine.seclang.value_sources import Source, Values
+from riskengine.seclang.value_pairs import Named, Pair, Sources
+from riskengine.seclang.value_sources import Source
 
 _OF_PATH = ("PATH_INFO", "REQUEST_BASENAME", "REQUEST_FILENAME")
 _OF_QUERY = ("ARGS_COMBINED_SIZE",)
@@ -37,6 +35,12 @@ _OF_BODY = (
     "ARGS_COMBINED_SIZE", "FILES", "FILES_COMBINED_SIZE", "FILES_NAMES", "FILES_SIZES",
     "MULTIPART_PART_HEADERS", "REQBODY_ERROR", "REQBODY_ERROR_MSG", "REQBODY_PROCESSOR",
     "REQUEST_BODY", "XML", *MULTIPART_FLAGS,
+)  # fmt: skip
+_NAMED = frozenset(
+    {
+        "ARGS", "ARGS_GET", "ARGS_GET_NAMES", "ARGS_NAMES", "ARGS_POST", "ARGS_POST_NAMES",
+        "REQUEST_COOKIES", "REQUEST_COOKIES_NAMES",
+    }
 )  # fmt: skip
 
 
@@ -55,12 +59,10 @@ class HeldConditions:
         """The last of `groups` knows all that a scan can tell."""
         self._looking = Looking()
         source = Source(answerable, groups)
-        self._query_names = source.of("ARGS_NAMES", "ARGS_GET_NAMES")
-        self._query_values = source.of("ARGS", "ARGS_GET")
-        self._body_names = source.of("ARGS_NAMES", "ARGS_POST_NAMES")
-        self._body_values = source.of("ARGS", "ARGS_POST")
-        self._cookie_names = source.of("REQUEST_COOKIES_NAMES")
-        self._cookie_values = source.of("REQUEST_COOKIES")
+        of = source.of
+        self._queried = Named(of("ARGS_NAMES", "ARGS_GET_NAMES"), of("ARGS", "ARGS_GET"))
+        self._posted = Named(of("ARGS_NAMES", "ARGS_POST_NAMES"), of("ARGS", "ARGS_POST"))
+        self._cookies = Named(of("REQUEST_COOKIES_NAMES"), of("REQUEST_COOKIES"))
         self._headers = source.of("REQUEST_HEADERS")
         self._header_names = source.of("REQUEST_HEADERS_NAMES")
         self._uri = source.of("REQUEST_URI", "REQUEST_URI_RAW")
@@ -72,7 +74,10 @@ class HeldConditions:
         before = (self._of_path, self._of_query, self._of_line, self._of_request)
         self._always = reduce(or_, (sources.always for sources in before))
         self._counts = Counts(answerable, _OF_BODY)
-        self._values_of = self._by_variable()
+        sources = (*before, self._of_body)
+        self._values_of = dict(pair for one in sources for pair in one.demanded)
+        self._values_of |= {"REQUEST_HEADERS_NAMES": self._header_names}
+        self._values_of |= dict.fromkeys(("REQUEST_URI", "REQUEST_URI_RAW"), self._uri)
         self._known_headers: Kept[tuple[str, str]] = Kept()
         self._known_messages: Kept[tuple[str, tuple[tuple[str, str], ...], bool]] = Kept()
         self._known_paths: Kept[str] = Kept()
@@ -108,14 +113,15 @@ class HeldConditions:
     def of_body(self, transaction: Transaction, budget: int) -> Answer:
         """The conditions that hold for the body; BudgetError as before."""
         pairs = self._of_body.pairs(transaction)
-        add_arguments(pairs, transaction.body_arguments, self._body_names, self._body_values)
+        pairs += self._posted.pairs(transaction.body_arguments)
         parsing = body_cost(*transaction.body_read)
         held, cost = self._all(pairs, budget, transaction, parsing)
         return held | self._of_body.always | self._counts.of_body(transaction), cost
 
     def answers(self, variable: str) -> bool:
         """Whether `of` knows anything of that variable."""
-        return variable in self._values_of
+        asked = variable in _NAMED or variable in self._values_of
+        return asked or variable == "REQUEST_HEADERS"
 
     def of(self, transaction: Transaction, variable: str) -> Seen:
         """What holds for the entries of a variable that `answers`.
@@ -124,53 +130,32 @@ class HeldConditions:
         """
         known = transaction.looked.get(variable)
         if known is None:
-            values, of_body = self._values_of[variable]
-            bits = self._bits(transaction, variable, values, of_body)
+            look, answer = self._looking.known.get, self._looking.answer
+            pairs = self._pairs(transaction, variable)
+            bits = [(look(pair) or answer(pair, transaction))[0] for pair in pairs]
             known = Seen(bits, reduce(or_, bits, 0))
             transaction.looked[variable] = known
         return known
 
-    def _bits(
-        self, transaction: Transaction, variable: str, values: Values, of_body: Values
-    ) -> list[int]:
-        read = PAIRS.get(variable)
-        if read is not None:
-            named, at = read(transaction), 0 if variable.endswith("_NAMES") else 1
-            queried = len(named) if of_body is values else len(transaction.query_arguments)
-            pairs = _asked(values, named[:queried], at) + _asked(of_body, named[queried:], at)
-        elif variable == "REQUEST_HEADERS":
-            pairs = [(values.node(name), header_bytes(text)) for name, text in transaction.headers]
-        else:
-            entries = transaction.entries(variable)
-            pairs = [(values.node(entry.key), entry.value) for entry in entries]
-        known, answer = self._looking.known, self._looking.answer
-        return [(known.get(pair) or answer(pair, transaction))[0] for pair in pairs]
+    def _pairs(self, transaction: Transaction, variable: str) -> list[Pair]:
+        if variable in _NAMED:
+            return self._named_pairs(transaction, variable)
+        if variable == "REQUEST_HEADERS":
+            node = self._headers.node
+            return [(node(name), header_bytes(text)) for name, text in transaction.headers]
+        node = self._values_of[variable].node
+        return [(node(entry.key), entry.value) for entry in transaction.entries(variable)]
 
-    def _by_variable(self) -> dict[str, tuple[Values, Values]]:
-        """The values of each variable; those of arguments in the body are others."""
-        by_variable = {
-            "ARGS": (self._query_values, self._body_values),
-            "ARGS_NAMES": (self._query_names, self._body_names),
-            "ARGS_GET": (self._query_values, self._query_values),
-            "ARGS_GET_NAMES": (self._query_names, self._query_names),
-            "ARGS_POST": (self._body_values, self._body_values),
-            "ARGS_POST_NAMES": (self._body_names, self._body_names),
-            "REQUEST_COOKIES": (self._cookie_values, self._cookie_values),
-            "REQUEST_COOKIES_NAMES": (self._cookie_names, self._cookie_names),
-            "REQUEST_HEADERS": (self._headers, self._headers),
-            "REQUEST_HEADERS_NAMES": (self._header_names, self._header_names),
-            "REQUEST_URI": (self._uri, self._uri),
-            "REQUEST_URI_RAW": (self._uri, self._uri),
-        }
-        for sources in (
-            self._of_path,
-            self._of_query,
-            self._of_line,
-            self._of_request,
-            self._of_body,
-        ):
-            by_variable |= {name: (values, values) for name, values in sources.demanded}
-        return by_variable
+    def _named_pairs(self, transaction: Transaction, variable: str) -> list[Pair]:
+        """Those of names or of values: every other one."""
+        pairs: list[Pair] = []
+        if variable in ("REQUEST_COOKIES", "REQUEST_COOKIES_NAMES"):
+            pairs += self._cookies.pairs(transaction.cookies)
+        if variable in ("ARGS", "ARGS_NAMES", "ARGS_GET", "ARGS_GET_NAMES"):
+            pairs += self._queried.pairs(transaction.query_arguments)
+        if variable in ("ARGS", "ARGS_NAMES", "ARGS_POST", "ARGS_POST_NAMES"):
+            pairs += self._posted.pairs(transaction.body_arguments)
+        return pairs[0 if variable.endswith("_NAMES") else 1 :: 2]
 
     def _of_no_body(self) -> int:
         """What the request says of its body even then, `before_body` has asked."""
@@ -203,9 +188,9 @@ class HeldConditions:
             (self._header_names.node(name), to_bytes(name)),
         ]
         parsing = 0
-        if name == "cookie" and (self._cookie_names.wanted or self._cookie_values.wanted):
+        if name == "cookie" and self._cookies.wanted:
             parsing = cookies_cost(value)
-            add_arguments(pairs, cookies_of(value), self._cookie_names, self._cookie_values)
+            pairs += self._cookies.pairs(cookies_of(value))
         answer = self._all(pairs, budget, transaction, parsing)
         return self._known_headers.keep(header, answer, len(name) + len(value))
 
@@ -235,7 +220,7 @@ class HeldConditions:
         if known is not None:
             return known
         pairs = self._of_query.pairs(transaction)
-        add_arguments(pairs, transaction.query_arguments, self._query_names, self._query_values)
+        pairs += self._queried.pairs(transaction.query_arguments)
         answer = self._all(pairs, budget, transaction, query_cost(query))
         return self._known_queries.keep(query, answer, len(query))
 
@@ -265,18 +250,6 @@ class HeldConditions:
         if spent > budget:
             raise BudgetError
         return held, spent
-
-
-def _asked(values: Values, pairs: Pairs, at: int) -> list[Pair]:
-    """What is asked about names (`at` 0) or values (`at` 1)."""
-    if not values.by_key:
-        node = values.node("")
-        return [(node, pair[at]) for pair in pairs]
-    return [(values.node(_key(pair[0])), pair[at]) for pair in pairs]
-
-
-def _key(name: bytes) -> str:
-    return name.decode("utf-8", "replace").lower()
 
 
 def _and(

@@ -7,6 +7,9 @@ from riskengine.seclang.transaction import SINGLE, Pairs, Transaction
 from riskengine.seclang.value_plans import Node
 from riskengine.seclang.value_sources import Values
 
+_NAMES_MAX = 8_192
+_NAME_LENGTH_MAX = 64
+
 Pair = tuple[Node, bytes]
 
 
@@ -29,10 +32,32 @@ class Sources:
         return pairs
 
 
-def add_arguments(pairs: list[Pair], arguments: Pairs, names: Values, values: Values) -> None:
-    """Add names and values of a query, a form or cookies."""
-    by_key = names.by_key or values.by_key
-    for name, value in arguments:
-        key = name.decode("utf-8", "replace").lower() if by_key else ""
-        pairs.append((names.node(key), name))
-        pairs.append((values.node(key), value))
+class Named:
+    """Names and values, such as those of a query, a form, cookies."""
+
+    def __init__(self, names: Values, values: Values) -> None:
+        self._names = names
+        self._values = values
+        self._by_key = names.by_key or values.by_key
+        self._nodes: dict[bytes, tuple[Node, Node]] = {}
+        self.wanted = bool(names.wanted or values.wanted)
+        """Whether any condition looks at them."""
+
+    def pairs(self, named: Pairs) -> list[Pair]:
+        """Each name, and its value behind it."""
+        known = self._nodes
+        pairs: list[Pair] = []
+        for name, value in named:
+            of_name, of_value = known.get(name) or self._found(name)
+            pairs.append((of_name, name))
+            pairs.append((of_value, value))
+        return pairs
+
+    def _found(self, name: bytes) -> tuple[Node, Node]:
+        key = name.decode("utf-8", "replace").lower() if self._by_key else ""
+        found = self._names.node(key), self._values.node(key)
+        if len(name) <= _NAME_LENGTH_MAX:
+            if len(self._nodes) >= _NAMES_MAX:
+                self._nodes.clear()
+            self._nodes[name] = found
+        return found
