@@ -1,9 +1,10 @@
 """From conditions that hold to rules that are worth a visit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from riskengine.request import make_request
 from riskengine.seclang.conditions import Analysis, Needs
+from riskengine.seclang.decided import Decided
 from riskengine.seclang.evaluation import Evaluation
 from riskengine.seclang.fast_evaluation import FastEvaluation, Knowledge
 from riskengine.seclang.path_rules import PathRules
@@ -18,8 +19,16 @@ _SHAPE_LENGTH_MAX = 64
 class Candidates:
     """Chooses the rules to visit, as bits of their places in the program."""
 
-    def __init__(self, program: Program, analysis: Analysis, knowledge: Knowledge) -> None:
+    def __init__(
+        self,
+        program: Program,
+        analysis: Analysis,
+        knowledge: Knowledge,
+        decided: Mapping[int, Decided],
+    ) -> None:
+        """`decided` are rules whose effect is remembered, by their places."""
         self._rules = program.rules
+        self._decided = decided
         self._knowledge = knowledge
         self._needs = _grouped(analysis.needs)
         self._waited_for = sum(analysis.needs)
@@ -70,7 +79,8 @@ class Candidates:
         alone = FastEvaluation(transaction, {}, transforming.apply, transforming.steps)
         alone.knowledge = self._knowledge
         alone.begin_from(self.snapshots[place])
-        return alone.visit(self._rules[place])
+        decided = self._decided.get(place)
+        return decided.visit(alone) if decided else alone.visit(self._rules[place])
 
 
 def places_of(bits: int) -> list[int]:

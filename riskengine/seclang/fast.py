@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from riskengine.request import Request
 from riskengine.seclang.candidates import Candidates
-from riskengine.seclang.chains import HeaderChains
 from riskengine.seclang.choices import Choices, is_removed, left_out
-from riskengine.seclang.conditions import Analysis, header_chains
+from riskengine.seclang.conditions import Analysis
+from riskengine.seclang.decided import decided_rules
 from riskengine.seclang.evaluation import BudgetError, Fired
 from riskengine.seclang.exemptions import Exemption
 from riskengine.seclang.fast_evaluation import FastEvaluation, Knowledge
@@ -63,10 +63,10 @@ class FastRules:
             Choices(is_removed),
             Choices(left_out),
             Selected(),
-            HeaderChains(header_chains(program)),
         )
-        self._candidates = Candidates(program, analysis, self._knowledge)
-        self._visits = Visits(program, self._candidates, totals_of(program, analysis))
+        decided = decided_rules(program, analysis)
+        self._candidates = Candidates(program, analysis, self._knowledge, decided)
+        self._visits = Visits(program, self._candidates, totals_of(program, analysis), decided)
 
     def evaluate(
         self,

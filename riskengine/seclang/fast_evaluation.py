@@ -4,10 +4,9 @@ Which values a condition holds for was found out before; the operator is asked a
 those, for the texts that matched.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from riskengine.seclang.chains import HeaderChains
 from riskengine.seclang.choices import Choices, Chosen, Exclusion, Removal
 from riskengine.seclang.evaluation import VALUE_COST, Evaluation, Fired, Found
 from riskengine.seclang.held import HeldConditions
@@ -33,7 +32,6 @@ class Knowledge(NamedTuple):
     removals: Choices[Removal, bool]
     exclusions: Choices[Exclusion, tuple[Target, ...]]
     selected: Selected
-    chains: HeaderChains
 
 
 class FastEvaluation(Evaluation):
@@ -55,7 +53,7 @@ class FastEvaluation(Evaluation):
         if snapshot is self._snapshot:
             return
         self._snapshot = snapshot
-        own = {name: self.tx[name] for name in self._written or () if name in self.tx}
+        own = {name: self.tx[name] for name in self.written if name in self.tx}
         self.tx = snapshot | own
 
     def put(self, name: str, value: bytes | None) -> None:
@@ -66,35 +64,39 @@ class FastEvaluation(Evaluation):
             self.tx[name] = value
         self._wrote(name)
 
+    @property
+    def written(self) -> Iterable[str]:
+        """Names of TX variables that were written, in order."""
+        return self._written or ()
+
+    def aside(self, tx: dict[str, bytes]) -> "FastEvaluation":
+        """One with that TX and the same of all else, which may spend anything."""
+        aside = FastEvaluation(self.transaction, dict(tx), self.transform, self.steps_of)
+        aside.knowledge = self.knowledge
+        aside.detection_only = self.detection_only
+        aside.removals, aside.exclusions = self.removals, self.exclusions
+        aside._snapshot, aside._unset = self._snapshot, self._unset
+        return aside
+
+    def amends(self, rule: Rule) -> bool:
+        """Whether this request leaves the rule out, or something that it looks at."""
+        if self.removals and self._is_removed(rule):
+            return True
+        return bool(self.exclusions and self._left_out(rule))
+
     def visit(self, rule: Rule) -> bool:
         """Run one rule whose answerable conditions all hold for some value."""
         if self.exclusions and self._left_out(rule):
             return super().visit(rule)
         given = self.knowledge.given.get(id(rule))
         if given is None:
-            return self._looked_closer(rule)
+            return super().visit(rule)
         if self.removals and self._is_removed(rule):
             return False
         for ctl in rule.conditions[0].ctls:
             self._control(ctl)
         self.fired.append(given)
         return True
-
-    def _looked_closer(self, rule: Rule) -> bool:
-        """Whether it fires; where one header decides that and it did not before, it does not."""
-        chains = self.knowledge.chains
-        key = chains.key(rule, self.transaction)
-        if key is None:
-            return super().visit(rule)
-        cost = chains.cost(key)
-        if cost is not None:
-            self.spend(cost)
-            return False
-        before = self.spent
-        fired = super().visit(rule)
-        if not fired and not self.removals:
-            chains.note(key, self.spent - before)
-        return fired
 
     def _holds(self, condition: Condition, rule: Rule) -> Sequence[Found] | None:
         known = self.knowledge.prepared.get(id(condition))
@@ -224,7 +226,7 @@ class FastEvaluation(Evaluation):
         """The names that it means of those that TX holds, in the order of writing."""
         tx, names = self.tx, None
         if self._snapshot is not None and not self._unset:
-            names = self.knowledge.selected.names(selector, self._snapshot, self._written or ())
+            names = self.knowledge.selected.names(selector, self._snapshot, self.written)
         if names is None:
             return [name for name in tx if selector.takes(name)]
         return [name for name in names if name in tx]

@@ -5,9 +5,10 @@ than one request after the other: much of what a visit costs is to have in the p
 what the rule needs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from riskengine.seclang.candidates import Candidates
+from riskengine.seclang.decided import Decided
 from riskengine.seclang.evaluation import BudgetError
 from riskengine.seclang.fast_evaluation import FastEvaluation
 from riskengine.seclang.specialize import Program
@@ -34,10 +35,18 @@ class Suspect:
 class Visits:
     """Visits rules of one program."""
 
-    def __init__(self, program: Program, candidates: Candidates, totals: dict[int, Totals]) -> None:
+    def __init__(
+        self,
+        program: Program,
+        candidates: Candidates,
+        totals: Mapping[int, Totals],
+        decided: Mapping[int, Decided],
+    ) -> None:
+        """`totals` and `decided` by the places of their (first) rules."""
         self._rules = program.rules
         self._jumps = program.jumps
         self._totals = totals
+        self._decided = decided
         self._on_change = candidates.on_change
         self._snapshots = candidates.snapshots
 
@@ -71,7 +80,8 @@ class Visits:
         suspect.waiting ^= bit
         if not changed_before:
             evaluation.begin_from(self._snapshots[place])
-        fired = evaluation.visit(self._rules[place])
+        decided = self._decided.get(place)
+        fired = decided.visit(evaluation) if decided else evaluation.visit(self._rules[place])
         if evaluation.changed and not changed_before:
             suspect.waiting |= self._on_change & phase & -(bit << 1)
         if fired and self._jumps[place] > place + 1:
