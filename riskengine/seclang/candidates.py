@@ -8,12 +8,10 @@ from riskengine.seclang.decided import Decided
 from riskengine.seclang.evaluation import Evaluation
 from riskengine.seclang.fast_evaluation import FastEvaluation, Knowledge
 from riskengine.seclang.path_rules import PathRules
+from riskengine.seclang.shapes import Shapes
 from riskengine.seclang.specialize import Program
 from riskengine.seclang.transaction import Transaction
 from riskengine.seclang.transforming import Transforming
-
-_SHAPES_MAX = 4_096
-_SHAPE_LENGTH_MAX = 64
 
 
 class Candidates:
@@ -32,10 +30,9 @@ class Candidates:
         self._knowledge = knowledge
         self._needs = _grouped(analysis.needs)
         self._waited_for = sum(analysis.needs)
-        self._shape = places_of(analysis.shape)
         self._by_path = analysis.by_path
         self._path_rules = PathRules(program.rules, analysis.by_path, self._fires)
-        self._shapes: dict[tuple[object, ...], int] = {}
+        self._shapes = Shapes(program.rules, places_of(analysis.shape), self._fires)
         self.snapshots, eager = _baseline(program, analysis)
         """What TX holds before each rule while no request has changed anything."""
         self.on_change = analysis.on_change & ~eager
@@ -43,7 +40,7 @@ class Candidates:
 
     def of(self, held: int, transaction: Transaction) -> int:
         """The rules whose conditions all hold for some value."""
-        rules = self._always | (self._of_shape(transaction) if self._shape else 0)
+        rules = self._always | self._shapes.fired(transaction)
         waiting = held & self._waited_for
         while waiting:
             lowest = waiting & -waiting
@@ -55,24 +52,6 @@ class Candidates:
         if not doubtful:
             return rules
         return rules & ~doubtful | self._path_rules.fired(doubtful, transaction)
-
-    def _of_shape(self, transaction: Transaction) -> int:
-        """Rules that method, protocol and header names decide: browsers share a few of those."""
-        request = transaction.request
-        names = tuple([name for name, _ in transaction.headers])
-        shape = (request.method, request.http_version, names)
-        known = self._shapes.get(shape)
-        if known is None:
-            known = self._fired(self._shape, transaction)
-            if len(names) <= _SHAPE_LENGTH_MAX and max(map(len, (*names, ""))) <= 64:
-                if len(self._shapes) >= _SHAPES_MAX:
-                    self._shapes.clear()
-                self._shapes[shape] = known
-        return known
-
-    def _fired(self, places: Sequence[int], transaction: Transaction) -> int:
-        """Those of the rules that fire on their own."""
-        return sum(1 << place for place in places if self._fires(place, transaction))
 
     def _fires(self, place: int, transaction: Transaction) -> bool:
         transforming = Transforming()
