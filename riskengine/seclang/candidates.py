@@ -38,9 +38,12 @@ class Candidates:
         self.on_change = analysis.on_change & ~eager
         self._always = analysis.always | eager
 
-    def of(self, held: int, transaction: Transaction) -> int:
-        """The rules whose conditions all hold for some value."""
-        rules = self._always | self._shapes.fired(transaction)
+    def of(self, held: int, transaction: Transaction, known: int = 0) -> int:
+        """The rules whose conditions all hold for some value.
+
+        `known` are those of the same request that were found when less was known of it.
+        """
+        rules = known or self._always | self._shapes.fired(transaction)
         waiting = held & self._waited_for
         while waiting:
             lowest = waiting & -waiting

@@ -141,7 +141,7 @@ class FastRules:
             suspect.exhausted = True
             return
         suspect.held |= more
-        suspect.candidates = self._candidates.of(suspect.held, transaction)
+        suspect.candidates = self._candidates.of(suspect.held, transaction, suspect.candidates)
 
     def _goes_on(self, suspect: Suspect) -> bool:
         """Whether phase 2 could make a difference."""
