@@ -6,7 +6,8 @@ from riskengine.request import make_request
 from riskengine.seclang.conditions import Analysis, Needs
 from riskengine.seclang.decided import Decided
 from riskengine.seclang.evaluation import Evaluation
-from riskengine.seclang.fast_evaluation import FastEvaluation, Knowledge
+from riskengine.seclang.fast_evaluation import FastEvaluation
+from riskengine.seclang.knowledge import Knowledge
 from riskengine.seclang.path_rules import PathRules
 from riskengine.seclang.shapes import Shapes
 from riskengine.seclang.specialize import Program

@@ -15,8 +15,9 @@ from riskengine.seclang.conditions import Analysis
 from riskengine.seclang.decided import decided_rules
 from riskengine.seclang.evaluation import BudgetError, Fired
 from riskengine.seclang.exemptions import Exemption
-from riskengine.seclang.fast_evaluation import FastEvaluation, Knowledge
+from riskengine.seclang.fast_evaluation import FastEvaluation
 from riskengine.seclang.held import HeldConditions
+from riskengine.seclang.knowledge import Knowledge
 from riskengine.seclang.prepared import given_rules, prepare
 from riskengine.seclang.selected import Selected
 from riskengine.seclang.specialize import Program

@@ -4,35 +4,19 @@ Which values a condition holds for was found out before; the operator is asked a
 those, for the texts that matched.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
 
-from riskengine.seclang.choices import Choices, Chosen, Exclusion, Removal
-from riskengine.seclang.evaluation import VALUE_COST, Evaluation, Fired, Found
-from riskengine.seclang.held import HeldConditions
+from riskengine.seclang.choices import Chosen, Exclusion, Removal
+from riskengine.seclang.evaluation import VALUE_COST, Evaluation, Found
+from riskengine.seclang.knowledge import Knowledge
 from riskengine.seclang.macros import Reference
 from riskengine.seclang.matches import Matches
+from riskengine.seclang.message_headers import header_bytes
 from riskengine.seclang.operators_comparisons import number
 from riskengine.seclang.operators_contract import Match
 from riskengine.seclang.prepared import Change, Prepared
-from riskengine.seclang.rules import Condition, Rule, Target
-from riskengine.seclang.selected import Selected
-from riskengine.seclang.transaction import Entry, Transaction, header_bytes
-from riskengine.seclang.watching import Watch
-
-
-class Knowledge(NamedTuple):
-    """What holds for all requests."""
-
-    watch: Watch
-    prepared: Mapping[int, Prepared]
-    """Every condition with an operator, by its `id()`."""
-    given: Mapping[int, Fired]
-    """Rules that fire for certain when they are visited, by their `id()`."""
-    held: HeldConditions
-    removals: Choices[Removal, bool]
-    exclusions: Choices[Exclusion, tuple[Target, ...]]
-    selected: Selected
+from riskengine.seclang.rules import Condition, Ctl, Rule, Target
+from riskengine.seclang.transaction import Entry, Transaction
 
 
 class FastEvaluation(Evaluation):
@@ -48,6 +32,9 @@ class FastEvaluation(Evaluation):
     _removed: Chosen[Removal, bool] | None = None
     _excluded: Chosen[Exclusion, tuple[Target, ...]] | None = None
     _chosen: tuple[int, int] = (0, 0)
+    _visited: Rule | None = None
+    _left: tuple[Target, ...] = ()
+    """What that rule is not to look at in this request."""
 
     def begin_from(self, snapshot: dict[str, bytes]) -> None:
         """Have TX hold what it holds at this place when nothing has changed, and what was added."""
@@ -94,7 +81,9 @@ class FastEvaluation(Evaluation):
 
     def visit(self, rule: Rule) -> bool:
         """Run one rule whose answerable conditions all hold for some value."""
-        if self.exclusions and self._left_out(rule):
+        self._visited = rule
+        self._left = self._left_out(rule) if self.exclusions else ()
+        if self._left:
             return super().visit(rule)
         given = self.knowledge.given.get(id(rule))
         if given is None:
@@ -110,32 +99,30 @@ class FastEvaluation(Evaluation):
         known = self.knowledge.prepared.get(id(condition))
         if known is None:
             return super()._holds(condition, rule)
-        if known.sum and not (self.exclusions and self._left_out(rule)):
+        if known.sum and not self._left:
             return self._compared(condition, known)
         if known.counted is not None:
-            return self._counted(condition, rule, known, known.counted)
-        if known.certain:
-            return self._certain(condition, rule, known)
-        if known.selects is not None and not (self.exclusions and self._left_out(rule)):
-            return self._searched(condition, rule, known, known.selects)
-        return self._tried(condition, rule, known)
+            return self._counted(condition, known, known.counted)
+        if known.selects is not None and not self._left:
+            return self._searched(condition, known, known.selects)
+        return self._tried(condition, known)
 
     def _searched(
-        self, condition: Condition, rule: Rule, known: Prepared, selector: Target
+        self, condition: Condition, known: Prepared, selector: Target
     ) -> Sequence[Found] | None:
         """TX variables by a selector, such as counters: nearly all hold the same, in vain."""
         values = [self.tx[name] for name in self._selected(selector)]
         match = known.operator.match
         if any((match(value) is None) is condition.negated for value in set(values)):
-            return self._tried(condition, rule, known)
+            return self._tried(condition, known)
         self.spend(sum(map(len, values)) + VALUE_COST * len(values))
         return None
 
-    def _tried(self, condition: Condition, rule: Rule, known: Prepared) -> Sequence[Found] | None:
+    def _tried(self, condition: Condition, known: Prepared) -> Sequence[Found] | None:
         found: list[Found] = []
         missed: set[bytes] = set()
         single = known.constant and not condition.multi_match
-        for entry in self._promising(condition, rule, known):
+        for entry in self._promising(condition, known):
             self.spend(len(entry.value) + VALUE_COST)
             if entry.value in missed:  # such as counters, which nearly all are 1
                 continue
@@ -162,28 +149,16 @@ class FastEvaluation(Evaluation):
                     self._noted(condition, known, found, match)
 
     def _counted(
-        self, condition: Condition, rule: Rule, known: Prepared, changes: tuple[Change, ...]
+        self, condition: Condition, known: Prepared, changes: tuple[Change, ...]
     ) -> Sequence[Found] | None:
         """What is known to match: how often is all that matters, and where."""
-        entries = self._promising(condition, rule, known)
+        entries = self._promising(condition, known)
         if not entries:
             return None
         self.spend(sum([len(entry.value) for entry in entries]) + VALUE_COST * len(entries))
         found = Matches(condition, entries, self.transform)
         self._matched(found, entries, changes)
         return found
-
-    def _certain(self, condition: Condition, rule: Rule, known: Prepared) -> Sequence[Found] | None:
-        found: list[Found] = []
-        for entry in self._promising(condition, rule, known):
-            self.spend(len(entry.value) + VALUE_COST)
-            value = self.transform(condition.transforms, entry.value)
-            found.append(Found(entry.name, value, value))
-            if known.changes is None:
-                self._noted(condition, known, found, None)
-        if known.changes is not None and found:
-            self._matched(found, found, known.changes)
-        return tuple(found) or None
 
     def _compared(self, condition: Condition, known: Prepared) -> Sequence[Found] | None:
         """One TX variable against a text: most of what is left to ask when points are added up."""
@@ -198,10 +173,10 @@ class FastEvaluation(Evaluation):
         self._noted(condition, known, found, match)
         return found
 
-    def _promising(self, condition: Condition, rule: Rule, known: Prepared) -> list[Entry]:
+    def _promising(self, condition: Condition, known: Prepared) -> list[Entry]:
         """The entries that the condition holds for, and those of which it is not known."""
         excluded, bit = condition.excluded, known.bit
-        left_out = self._left_out(rule) if self.exclusions else ()
+        left_out = self._left
         if left_out:
             excluded = (*excluded, *left_out)
         promising: list[Entry] = []
@@ -279,6 +254,11 @@ class FastEvaluation(Evaluation):
             self._written = {}
         self._written.update(dict.fromkeys(names))
         self.changed = self.changed or any(map(self.knowledge.watch.cares, names))
+
+    def _control(self, ctl: Ctl) -> None:
+        super()._control(ctl)
+        if self.exclusions and self._visited is not None:
+            self._left = self._left_out(self._visited)
 
     def _is_removed(self, rule: Rule) -> bool:
         if self._removed is None or len(self.removals) != self._chosen[0]:

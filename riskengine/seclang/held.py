@@ -11,16 +11,12 @@ from riskengine.seclang.counts import Counts
 from riskengine.seclang.evaluation import BudgetError
 from riskengine.seclang.kept import Answer, Kept
 from riskengine.seclang.looking import Looking
+from riskengine.seclang.message_headers import cookies_of, header_bytes
 from riskengine.seclang.parsing_cost import body_cost, cookies_cost, query_cost
 from riskengine.seclang.scan_groups import ScanGroup
 from riskengine.seclang.seen import Seen
 from riskengine.seclang.targets import MULTIPART_FLAGS
-from riskengine.seclang.transaction import (
-    SINGLE,
-    Transaction,
-    cookies_of,
-    header_bytes,
-)
+from riskengine.seclang.transaction import SINGLE, Transaction
 from riskengine.seclang.value_pairs import Named, Pair, Sources
 from riskengine.seclang.value_sources import Source
 

@@ -9,7 +9,7 @@ from riskengine.request import Request
 from riskengine.seclang.bodies import parse_body, processor_for
 from riskengine.seclang.bodies_contract import EMPTY, BodyValues
 from riskengine.seclang.bodies_form import form_arguments
-from riskengine.seclang.cookies import parse_cookies
+from riskengine.seclang.message_headers import cookies_of, header_bytes, with_host
 from riskengine.seclang.seen import Seen
 from riskengine.seclang.targets import MULTIPART_FLAGS
 from riskengine.seclang.transforms_urls import percent_decoded
@@ -61,7 +61,7 @@ class Transaction:
     def headers(self) -> tuple[tuple[str, str], ...]:
         """Lower-case name and value of each header, the host among them."""
         if self._seen_headers is None:
-            self._seen_headers = _with_host(self.request)
+            self._seen_headers = with_host(self.request)
         return self._seen_headers
 
     @property
@@ -199,34 +199,6 @@ class Transaction:
         if not self.with_body or not self.request.body or not read:
             return []
         return [Entry("", "REQUEST_BODY", self._unpacked.body)]
-
-
-def _with_host(request: Request) -> tuple[tuple[str, str], ...]:
-    """The headers, with the host where it came as `:authority`: to rules both are Host."""
-    headers = request.headers
-    if not request.host:
-        return headers
-    for name, _ in headers:
-        if name == "host":
-            return headers
-    return (("host", request.host), *headers) if request.headers_known else headers
-
-
-def cookies_of(value: str) -> Pairs:
-    """Names and values of the cookies in one Cookie header."""
-    return tuple(parse_cookies(header_bytes(value)))
-
-
-def header_bytes(value: str) -> bytes:
-    """The bytes of a header. Gateways that decode them as Latin-1 are recognised by the outcome."""
-    if value.isascii():
-        return value.encode()
-    try:
-        data = value.encode("latin-1")
-        data.decode()
-    except UnicodeError:
-        return to_bytes(value)
-    return data
 
 
 def _pairs(variable: str, pairs: Iterable[tuple[bytes, bytes]]) -> Entries:
