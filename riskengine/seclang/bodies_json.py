@@ -1,7 +1,6 @@
 """JSON bodies: every leaf an argument, named by its way from the root."""
 
 import json
-from collections.abc import Iterator
 
 from riskengine.seclang.bodies_contract import ARGUMENTS_MAX, DEPTH_MAX, BodyError, BodyValues, Pair
 
@@ -12,8 +11,12 @@ class _Members(list[tuple[str, object]]):
     """The members of an object, repeated names and all: two readers may take different ones."""
 
 
-class _LongNamesError(Exception):
-    """The names add up to more than the budget."""
+class _StopError(Exception):
+    """Ends the way through a document."""
+
+    def __init__(self, error: BodyError, detail: str) -> None:
+        super().__init__(detail)
+        self.error: BodyError = error
 
 
 def parse_json(body: bytes) -> BodyValues:
@@ -22,71 +25,66 @@ def parse_json(body: bytes) -> BodyValues:
     A text that is not JSON becomes the one argument `json`, so that it is inspected all the same.
     """
     try:
-        document = _loads(body)
+        document = _DECODER.decode(body.decode("utf-8-sig", "surrogateescape"))
     except RecursionError:
         return _failed(body, "too_deep", f"nested more than {DEPTH_MAX} deep")
     except ValueError as error:
         return _failed(body, "malformed", str(error)[:200])
-    arguments: list[Pair] = []
+    leaves = _Leaves(budget=8 * len(body) + _NAMES_MAX)
     try:
-        for name, value, depth in _leaves(document, budget=8 * len(body) + _NAMES_MAX):
-            if depth > DEPTH_MAX:
-                return _failed(body, "too_deep", f"nested more than {DEPTH_MAX} deep")
-            if len(arguments) == ARGUMENTS_MAX:
-                return _cut(arguments, "too_many", f"more than {ARGUMENTS_MAX} values")
-            arguments.append((name, value))
-    except _LongNamesError:
-        return _cut(arguments, "too_long", "names add up to far more than the body")
-    return BodyValues("JSON", tuple(arguments))
-
-
-def _loads(body: bytes) -> object:
-    return json.loads(
-        body.decode("utf-8-sig", "surrogateescape"),
-        object_pairs_hook=_Members,
-        parse_int=str,
-        parse_float=str,
-        parse_constant=_refuse_constant,
-    )
+        leaves.meet(b"json", document, 0)
+    except _StopError as stop:
+        if stop.error == "too_deep":
+            return _failed(body, stop.error, str(stop))
+        return BodyValues("JSON", tuple(leaves.arguments), error=stop.error, detail=str(stop))
+    return BodyValues("JSON", tuple(leaves.arguments))
 
 
 def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
-def _leaves(document: object, *, budget: int) -> Iterator[tuple[bytes, bytes, int]]:
-    """Name, value and depth of every leaf in order, without recursion.
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_Members, parse_int=str, parse_float=str, parse_constant=_refuse_constant
+)
 
-    An empty object or array is a leaf without a value, and what lies too deep is not gone into.
-    Every leaf repeats the names above it: `budget` bytes of names are made, then _LongNamesError.
+
+class _Leaves:
+    """Collects name and value of every leaf, in order.
+
+    An empty object or array is a leaf without a value. Every leaf repeats the names above it:
+    `budget` bytes of names are made.
     """
-    levels: list[Iterator[tuple[bytes, object]]] = [iter([(b"json", document)])]
-    while levels:
-        name, node = next(levels[-1], (b"", None))
-        budget -= len(name)
-        if budget < 0:
-            raise _LongNamesError
-        if not name:
-            levels.pop()
-        elif isinstance(node, list) and node and len(levels) <= DEPTH_MAX + 1:
-            levels.append(_children(name, node))
+
+    def __init__(self, *, budget: int) -> None:
+        self.arguments: list[Pair] = []
+        self._budget = budget
+
+    def meet(self, name: bytes, node: object, depth: int) -> None:
+        """Go into `node`, which stands at that depth; _StopError where a limit is reached."""
+        self._budget -= len(name)
+        if self._budget < 0:
+            raise _StopError("too_long", "names add up to far more than the body")
+        if isinstance(node, str):
+            self._add(name, _encoded(node), depth)
+        elif not isinstance(node, list) or not node or depth > DEPTH_MAX:
+            self._add(name, _text(node), depth)
+        elif isinstance(node, _Members):
+            for key, inner in node:
+                self.meet(b"%s.%s" % (name, _encoded(key)), inner, depth + 1)
         else:
-            yield name, _text(node), len(levels) - 1
+            for at, inner in enumerate(node):
+                self.meet(b"%s.array_%d" % (name, at), inner, depth + 1)
 
-
-def _children(name: bytes, node: list[object]) -> Iterator[tuple[bytes, object]]:
-    """Name and value of what stands directly in an object or array."""
-    if isinstance(node, _Members):
-        for key, inner in node:
-            yield name + b"." + _encoded(key), inner
-        return
-    for at, inner in enumerate(node):
-        yield b"%s.array_%d" % (name, at), inner
+    def _add(self, name: bytes, value: bytes, depth: int) -> None:
+        if depth > DEPTH_MAX:
+            raise _StopError("too_deep", f"nested more than {DEPTH_MAX} deep")
+        if len(self.arguments) == ARGUMENTS_MAX:
+            raise _StopError("too_many", f"more than {ARGUMENTS_MAX} values")
+        self.arguments.append((name, value))
 
 
 def _text(node: object) -> bytes:
-    if isinstance(node, str):
-        return _encoded(node)
     if isinstance(node, bool):
         return b"true" if node else b"false"
     return b""
@@ -101,7 +99,3 @@ def _encoded(text: str) -> bytes:
 
 def _failed(body: bytes, error: BodyError, detail: str) -> BodyValues:
     return BodyValues("JSON", ((b"json", body),), error=error, detail=detail)
-
-
-def _cut(arguments: list[Pair], error: BodyError, detail: str) -> BodyValues:
-    return BodyValues("JSON", tuple(arguments), error=error, detail=detail)

@@ -1,32 +1,39 @@
 """From conditions that hold to rules that are worth a visit."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from riskengine.request import make_request
 from riskengine.seclang.conditions import Analysis, Needs
+from riskengine.seclang.decided import Decided
 from riskengine.seclang.evaluation import Evaluation
-from riskengine.seclang.fast_evaluation import FastEvaluation, Knowledge
+from riskengine.seclang.fast_evaluation import FastEvaluation
+from riskengine.seclang.knowledge import Knowledge
 from riskengine.seclang.path_rules import PathRules
+from riskengine.seclang.shapes import Shapes
 from riskengine.seclang.specialize import Program
 from riskengine.seclang.transaction import Transaction
 from riskengine.seclang.transforming import Transforming
-
-_SHAPES_MAX = 4_096
-_SHAPE_LENGTH_MAX = 64
 
 
 class Candidates:
     """Chooses the rules to visit, as bits of their places in the program."""
 
-    def __init__(self, program: Program, analysis: Analysis, knowledge: Knowledge) -> None:
+    def __init__(
+        self,
+        program: Program,
+        analysis: Analysis,
+        knowledge: Knowledge,
+        decided: Mapping[int, Decided],
+    ) -> None:
+        """`decided` are rules whose effect is remembered, by their places."""
         self._rules = program.rules
+        self._decided = decided
         self._knowledge = knowledge
         self._needs = _grouped(analysis.needs)
         self._waited_for = sum(analysis.needs)
-        self._shape = places_of(analysis.shape)
         self._by_path = analysis.by_path
         self._path_rules = PathRules(program.rules, analysis.by_path, self._fires)
-        self._shapes: dict[tuple[object, ...], int] = {}
+        self._shapes = Shapes(program.rules, places_of(analysis.shape), self._fires)
         self.snapshots, eager = _baseline(program, analysis)
         """What TX holds before each rule while no request has changed anything."""
         self.on_change = analysis.on_change & ~eager
@@ -35,11 +42,14 @@ class Candidates:
     @property
     def is_by_conditions(self) -> bool:
         """Whether the conditions that hold are all that `of` looks at."""
-        return not (self._shape or self._by_path)
+        return not (self._by_path or self._shapes.any)
 
-    def of(self, held: int, transaction: Transaction) -> int:
-        """The rules whose conditions all hold for some value."""
-        rules = self._always | (self._of_shape(transaction) if self._shape else 0)
+    def of(self, held: int, transaction: Transaction, known: int = 0) -> int:
+        """The rules whose conditions all hold for some value.
+
+        `known` are those of the same request that were found when less was known of it.
+        """
+        rules = known or self._always | self._shapes.fired(transaction)
         waiting = held & self._waited_for
         while waiting:
             lowest = waiting & -waiting
@@ -52,30 +62,13 @@ class Candidates:
             return rules
         return rules & ~doubtful | self._path_rules.fired(doubtful, transaction)
 
-    def _of_shape(self, transaction: Transaction) -> int:
-        """Rules that method, protocol and header names decide: browsers share a few of those."""
-        request = transaction.request
-        names = tuple([name for name, _ in transaction.headers])
-        shape = (request.method, request.http_version, names)
-        known = self._shapes.get(shape)
-        if known is None:
-            known = self._fired(self._shape, transaction)
-            if len(names) <= _SHAPE_LENGTH_MAX and max(map(len, (*names, ""))) <= 64:
-                if len(self._shapes) >= _SHAPES_MAX:
-                    self._shapes.clear()
-                self._shapes[shape] = known
-        return known
-
-    def _fired(self, places: Sequence[int], transaction: Transaction) -> int:
-        """Those of the rules that fire on their own."""
-        return sum(1 << place for place in places if self._fires(place, transaction))
-
     def _fires(self, place: int, transaction: Transaction) -> bool:
         transforming = Transforming()
-        tx = dict(self.snapshots[place])
-        alone = FastEvaluation(transaction, tx, transforming.apply, transforming.steps)
+        alone = FastEvaluation(transaction, {}, transforming.apply, transforming.steps)
         alone.knowledge = self._knowledge
-        return alone.visit(self._rules[place])
+        alone.begin_from(self.snapshots[place])
+        decided = self._decided.get(place)
+        return decided.visit(alone) if decided else alone.visit(self._rules[place])
 
 
 def places_of(bits: int) -> list[int]:

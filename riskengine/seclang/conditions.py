@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 
 from riskengine.seclang.captures import lenders
-from riskengine.seclang.rules import Condition, Rule, SetVar, Target
+from riskengine.seclang.macros import Macro
+from riskengine.seclang.rules import Condition, Rule, Target
 from riskengine.seclang.scan_patterns import Expressions, are_caseless, expressions_of, is_ordinary
 from riskengine.seclang.specialize import Program, uncertain_names
 from riskengine.seclang.tx_use import is_own, keeps_to_itself, read_beginnings, read_names
@@ -240,15 +240,16 @@ def _is_decided_by(
             elif _is_of_request(target) and not decides(target):
                 return False
         captured = captured or (condition.capture and not condition.negated)
-        if not all(map(_is_own_value, condition.setvars, repeat(condition.capture))):
+        own = (is_own_value(s.value, captures=condition.capture) for s in condition.setvars)
+        if not all(own):
             return False
     return keeps_to_itself(rule, rules)
 
 
-def _is_own_value(setvar: SetVar, captures: bool) -> bool:
-    """Whether what is written is made of constants and of what the condition itself found."""
+def is_own_value(text: Macro, *, captures: bool) -> bool:
+    """Whether it is made of constants and of what the condition itself found."""
     return all(
         reference.variable in ("MATCHED_VAR", "MATCHED_VAR_NAME")
         or (reference.variable == "TX" and reference.key.isdigit() and captures)
-        for reference in setvar.value.references
+        for reference in text.references
     )

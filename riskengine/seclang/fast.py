@@ -5,25 +5,33 @@ patterns; a rule is visited when all its conditions hold for some value. A visit
 evaluator's own, so that what fires, where and for how many points cannot differ.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from riskengine.headers import Headers, headers_of
 from riskengine.request import Request
 from riskengine.seclang.candidates import Candidates
-from riskengine.seclang.chains import HeaderChains
 from riskengine.seclang.choices import Choices, is_removed, left_out
-from riskengine.seclang.conditions import Analysis, header_chains
+from riskengine.seclang.conditions import Analysis
+from riskengine.seclang.decided import decided_rules
 from riskengine.seclang.evaluation import BudgetError, Fired
 from riskengine.seclang.exemptions import Exemption
-from riskengine.seclang.fast_evaluation import FastEvaluation, Knowledge
+from riskengine.seclang.fast_evaluation import FastEvaluation
+from riskengine.seclang.harmless import Harmless
 from riskengine.seclang.held import HeldConditions
+from riskengine.seclang.knowledge import Knowledge
 from riskengine.seclang.prepared import given_rules, prepare
 from riskengine.seclang.selected import Selected
 from riskengine.seclang.specialize import Program
 from riskengine.seclang.totals import totals_of
 from riskengine.seclang.transaction import Transaction
 from riskengine.seclang.transforming import Transforming
+from riskengine.seclang.visits import Suspect, Visits
 from riskengine.seclang.watching import Watch
+
+_AT_ONCE = 16
+"""Requests of which values of a kind are looked at together: more would push each other out of the
+processor's caches before their rules are visited."""
 
 
 class Outcome(NamedTuple):
@@ -38,26 +46,14 @@ class Outcome(NamedTuple):
     """Why rules did not see all of the body, see `Transaction.unread`."""
 
 
-_HARMLESS_MAX = 4_096
-
 NOTHING = Outcome()
 EXHAUSTED = Outcome(exhausted=True)
-
-
-class _Suspect(NamedTuple):
-    transaction: Transaction
-    held: int
-    candidates: int
-    """Rules that could fire; without a body those of phase 2, too."""
-    spent: int
 
 
 class FastRules:
     """A program ready to judge requests. Not for several threads at once."""
 
     def __init__(self, program: Program, analysis: Analysis, held: HeldConditions) -> None:
-        self._rules = program.rules
-        self._jumps = program.jumps
         self._second = (1 << program.second_phase) - 1
         self._held = held
         self._quiet = analysis.quiet
@@ -70,124 +66,124 @@ class FastRules:
             Choices(is_removed),
             Choices(left_out),
             Selected(),
-            HeaderChains(header_chains(program)),
         )
-        self._candidates = Candidates(program, analysis, self._knowledge)
-        self._on_change = self._candidates.on_change
-        self._totals = totals_of(program, analysis)
-        self._snapshots = self._candidates.snapshots
-        self._is_by_parts = held.is_by_parts and self._candidates.is_by_conditions
-        self._harmless: set[int] = set()
-        """Conditions that held where no rule could fire, where they alone decide that."""
+        decided = decided_rules(program, analysis)
+        self._candidates = Candidates(program, analysis, self._knowledge, decided)
+        by_values = held.is_by_parts and self._candidates.is_by_conditions
+        self._harmless = Harmless(held) if by_values else None
+        self._visits = Visits(program, self._candidates, totals_of(program, analysis), decided)
 
     def evaluate(
         self,
         requests: Sequence[Request],
         budget: int = 1 << 62,
         exemptions: Callable[[int], Sequence[Exemption]] | None = None,
+        headers: Sequence[Headers] | None = None,
     ) -> list["Outcome"]:
         """What the rules find out about each request.
 
         `budget` is for each, see `Evaluation.spent`; `exemptions` tells those of a request by its
-        place, and is asked only where a rule could fire.
+        place, and is asked only where a rule could fire; `headers` are those of the requests,
+        where the caller has them at hand.
         """
-        transforming = Transforming()
-        outcomes = []
-        for place, request in enumerate(requests):
-            if self._is_by_parts and not request.body and self._is_harmless(request, budget):
-                outcomes.append(NOTHING)
-                continue
-            suspect = self._suspect(request, budget)
+        outcomes = [NOTHING] * len(requests)
+        suspects: dict[int, Suspect] = {}
+        asked = self._asked(requests, budget, headers)
+        answers = self._suspects([requests[place] for place in asked], budget)
+        for place, suspect in zip(asked, answers, strict=True):
             if isinstance(suspect, Outcome):
-                outcomes.append(suspect)
+                outcomes[place] = suspect
                 continue
-            evaluation = FastEvaluation(
-                suspect.transaction, {}, transforming.apply, transforming.steps, budget=budget
-            )
-            evaluation.knowledge = self._knowledge
-            evaluation.spent = suspect.spent
-            for selects, target in exemptions(place) if exemptions is not None else ():
-                if target is None:
-                    evaluation.removals.append(selects)
-                else:
-                    evaluation.exclusions.append((selects, target))
-            outcomes.append(self._judged(evaluation, suspect))
+            suspects[place] = suspect
+            if exemptions is not None:
+                _exempt(suspect.evaluation, exemptions(place))
+        self._run(list(suspects.values()))
+        for place, suspect in suspects.items():
+            outcomes[place] = _outcome(suspect)
         return outcomes
 
-    def _is_harmless(self, request: Request, budget: int) -> bool:
-        """Whether all parts of it were there before, and nothing comes of them together."""
-        recalled = self._held.recalled(request)
-        if recalled is None:
-            return False
-        held, spent = recalled
-        return held in self._harmless and spent <= budget
+    def _asked(
+        self, requests: Sequence[Request], budget: int, headers: Sequence[Headers] | None
+    ) -> Sequence[int]:
+        """The places of requests that are to be looked at."""
+        if self._harmless is None:
+            return range(len(requests))
+        tells = self._harmless.tells
+        if headers is None:
+            headers = [headers_of(request.headers) for request in requests]
+        return [
+            place
+            for place, (request, own) in enumerate(zip(requests, headers, strict=True))
+            if request.body or not tells(request, own, budget)
+        ]
 
-    def _suspect(self, request: Request, budget: int) -> "_Suspect | Outcome":
-        """What speaks for rules that could fire, or what became of the request if nothing does."""
-        transaction = Transaction(request)
-        try:
-            held, spent = self._held.before_body(transaction, budget)
-        except BudgetError:
-            return EXHAUSTED
+    def _suspects(self, requests: Sequence[Request], budget: int) -> Iterator[Suspect | Outcome]:
+        """What became of each request, or what speaks for rules that could fire."""
+        transforming = Transforming()
+        for start in range(0, len(requests), _AT_ONCE):
+            transactions = [Transaction(one) for one in requests[start : start + _AT_ONCE]]
+            answers = self._held.before_bodies(transactions, budget)
+            for transaction, answer in zip(transactions, answers, strict=True):
+                if answer is None:
+                    yield EXHAUSTED
+                    continue
+                evaluation = FastEvaluation(
+                    transaction, {}, transforming.apply, transforming.steps, budget=budget
+                )
+                yield self._suspect(evaluation, *answer)
+
+    def _suspect(self, evaluation: FastEvaluation, held: int, spent: int) -> Suspect | Outcome:
+        transaction = evaluation.transaction
+        request = transaction.request
         if not request.body:
             # All is known now: phase 2 sees what phase 1 did.
             held |= self._held.without_body
         candidates = self._candidates.of(held, transaction)
         if not request.body and not candidates & ~self._quiet:
-            if self._is_by_parts and len(self._harmless) < _HARMLESS_MAX:
-                self._harmless.add(held)
+            if self._harmless is not None:
+                self._harmless.note(held)
             return NOTHING
-        return _Suspect(transaction, held, candidates, spent)
+        evaluation.knowledge = self._knowledge
+        evaluation.spent = spent
+        return Suspect(evaluation, held, candidates)
 
-    def _judged(self, evaluation: FastEvaluation, suspect: "_Suspect") -> "Outcome":
-        exhausted = False
+    def _run(self, suspects: Sequence[Suspect]) -> None:
+        self._visits.run(suspects, self._second)
+        going_on = [one for one in suspects if not (one.exhausted or one.evaluation.over)]
+        for suspect in going_on:
+            suspect.evaluation.phase_over = False
+            if suspect.evaluation.transaction.receive_body():
+                self._with_body(suspect)
+        self._visits.run([one for one in going_on if self._goes_on(one)], ~self._second)
+
+    def _with_body(self, suspect: Suspect) -> None:
+        evaluation = suspect.evaluation
+        transaction = evaluation.transaction
         try:
-            self._run(evaluation, suspect)
+            more, cost = self._held.of_body(transaction, evaluation.budget - evaluation.spent)
+            evaluation.spend(cost)
         except BudgetError:
-            exhausted = True
-        unread = evaluation.transaction.unread
-        return Outcome(tuple(evaluation.fired), evaluation.stopped, exhausted, unread)
-
-    def _run(self, evaluation: FastEvaluation, suspect: "_Suspect") -> None:
-        candidates = suspect.candidates
-        if candidates & ~self._quiet or suspect.transaction.request.body:
-            self._visit(evaluation, candidates & self._second, self._second)
-        if evaluation.over:
+            suspect.exhausted = True
             return
-        evaluation.phase_over = False
-        if suspect.transaction.receive_body():
-            candidates = self._with_body(evaluation, suspect)
-        if candidates & ~self._quiet or evaluation.changed:
-            self._visit(evaluation, candidates & ~self._second, ~self._second)
+        suspect.held |= more
+        suspect.candidates = self._candidates.of(suspect.held, transaction, suspect.candidates)
 
-    def _with_body(self, evaluation: FastEvaluation, suspect: "_Suspect") -> int:
-        transaction = suspect.transaction
-        more, cost = self._held.of_body(transaction, evaluation.budget - evaluation.spent)
-        evaluation.spend(cost)
-        return self._candidates.of(suspect.held | more, transaction)
+    def _goes_on(self, suspect: Suspect) -> bool:
+        """Whether phase 2 could make a difference."""
+        if suspect.exhausted:
+            return False
+        return bool(suspect.candidates & ~self._quiet) or suspect.evaluation.changed
 
-    def _visit(self, evaluation: FastEvaluation, waiting: int, phase: int) -> None:
-        """Run the waiting rules in order, and those that wake up because TX changes."""
-        if evaluation.changed:
-            waiting |= self._on_change & phase
-        while waiting:
-            lowest = waiting & -waiting
-            place = lowest.bit_length() - 1
-            changed_before = evaluation.changed
-            totals = self._totals.get(place)
-            if totals is not None and changed_before and not totals.places & ~waiting:
-                waiting ^= totals.places
-                totals.run(evaluation)
-                if evaluation.over or evaluation.phase_over:
-                    return
-                continue
-            waiting ^= lowest
-            if not changed_before:
-                evaluation.begin_from(self._snapshots[place])
-            fired = evaluation.visit(self._rules[place])
-            if evaluation.over or evaluation.phase_over:
-                return
-            if evaluation.changed and not changed_before:
-                waiting |= self._on_change & phase & -(lowest << 1)
-            if fired and self._jumps[place] > place + 1:
-                waiting &= -(1 << self._jumps[place])
+
+def _exempt(evaluation: FastEvaluation, exemptions: Sequence[Exemption]) -> None:
+    for selects, target in exemptions:
+        if target is None:
+            evaluation.removals.append(selects)
+        else:
+            evaluation.exclusions.append((selects, target))
+
+
+def _outcome(suspect: Suspect) -> Outcome:
+    evaluation = suspect.evaluation
+    unread = evaluation.transaction.unread
+    return Outcome(tuple(evaluation.fired), evaluation.stopped, suspect.exhausted, unread)

@@ -1,9 +1,10 @@
 """Which conditions hold for the values of a request."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import or_
 
+from riskengine.headers import Pairs
 from riskengine.percent import to_bytes
 from riskengine.request import Request, make_request
 from riskengine.seclang.conditions import Answerable
@@ -11,34 +12,33 @@ from riskengine.seclang.counts import Counts
 from riskengine.seclang.evaluation import BudgetError
 from riskengine.seclang.kept import Answer, Kept
 from riskengine.seclang.looking import Looking
+from riskengine.seclang.message_headers import cookies_of, header_bytes
 from riskengine.seclang.parsing_cost import body_cost, cookies_cost, query_cost
 from riskengine.seclang.scan_groups import ScanGroup
 from riskengine.seclang.seen import Seen
 from riskengine.seclang.targets import MULTIPART_FLAGS
-from riskengine.seclang.transaction import (
-    SINGLE,
-    Pairs,
-    Transaction,
-    cookies_of,
-    header_bytes,
-)
-from riskengine.seclang.value_plans import Node
-from riskengine.seclang.value_sources import Source, Values
+from riskengine.seclang.transaction import SINGLE, Transaction
+from riskengine.seclang.value_pairs import Named, Pair, Sources
+from riskengine.seclang.value_sources import Source
 
 _OF_PATH = ("PATH_INFO", "REQUEST_BASENAME", "REQUEST_FILENAME")
-_OF_QUERY = ("ARGS_COMBINED_SIZE", "QUERY_STRING")
-_OF_LINE = ("REQUEST_METHOD", "REQUEST_PROTOCOL")
+_OF_QUERY = ("ARGS_COMBINED_SIZE",)
+_OF_LINE = ("QUERY_STRING", "REQUEST_LINE", "REQUEST_METHOD", "REQUEST_PROTOCOL")
 _OF_REQUEST = (
-    "REMOTE_ADDR", "REMOTE_HOST", "REQBODY_PROCESSOR", "REQUEST_BODY_LENGTH", "REQUEST_LINE",
-    "SERVER_NAME", "UNIQUE_ID",
+    "REMOTE_ADDR", "REMOTE_HOST", "REQBODY_PROCESSOR", "REQUEST_BODY_LENGTH", "SERVER_NAME",
+    "UNIQUE_ID",
 )  # fmt: skip
 _OF_BODY = (
     "ARGS_COMBINED_SIZE", "FILES", "FILES_COMBINED_SIZE", "FILES_NAMES", "FILES_SIZES",
     "MULTIPART_PART_HEADERS", "REQBODY_ERROR", "REQBODY_ERROR_MSG", "REQBODY_PROCESSOR",
     "REQUEST_BODY", "XML", *MULTIPART_FLAGS,
 )  # fmt: skip
-
-Sources = list[tuple[str, Values]]
+_NAMED = frozenset(
+    {
+        "ARGS", "ARGS_GET", "ARGS_GET_NAMES", "ARGS_NAMES", "ARGS_POST", "ARGS_POST_NAMES",
+        "REQUEST_COOKIES", "REQUEST_COOKIES_NAMES",
+    }
+)  # fmt: skip
 
 
 class HeldConditions:
@@ -56,84 +56,89 @@ class HeldConditions:
         """The last of `groups` knows all that a scan can tell."""
         self._looking = Looking()
         source = Source(answerable, groups)
-        self._query_names = source.of("ARGS_NAMES", "ARGS_GET_NAMES")
-        self._query_values = source.of("ARGS", "ARGS_GET")
-        self._body_names = source.of("ARGS_NAMES", "ARGS_POST_NAMES")
-        self._body_values = source.of("ARGS", "ARGS_POST")
-        self._cookie_names = source.of("REQUEST_COOKIES_NAMES")
-        self._cookie_values = source.of("REQUEST_COOKIES")
+        of = source.of
+        self._queried = Named(of("ARGS_NAMES", "ARGS_GET_NAMES"), of("ARGS", "ARGS_GET"))
+        self._posted = Named(of("ARGS_NAMES", "ARGS_POST_NAMES"), of("ARGS", "ARGS_POST"))
+        self._cookies = Named(of("REQUEST_COOKIES_NAMES"), of("REQUEST_COOKIES"))
         self._headers = source.of("REQUEST_HEADERS")
         self._header_names = source.of("REQUEST_HEADERS_NAMES")
         self._uri = source.of("REQUEST_URI", "REQUEST_URI_RAW")
-        self._of_path = source.demanded(_OF_PATH)
-        self._of_query = source.demanded(_OF_QUERY)
-        self._of_line = source.demanded(_OF_LINE)
-        self._of_request = source.demanded(_OF_REQUEST)
-        self._of_body = source.demanded(_OF_BODY)
+        self._of_path = Sources(source.demanded(_OF_PATH))
+        self._of_query = Sources(source.demanded(_OF_QUERY))
+        self._of_line = Sources(source.demanded(_OF_LINE))
+        self._of_request = Sources(source.demanded(_OF_REQUEST))
+        self._of_body = Sources(source.demanded(_OF_BODY))
+        before = (self._of_path, self._of_query, self._of_line, self._of_request)
+        self.always = reduce(or_, (sources.always for sources in before))
+        """Bits that are taken to hold for every request."""
         self._counts = Counts(answerable, _OF_BODY)
-        self._values_of = self._by_variable()
+        sources = (*before, self._of_body)
+        self._values_of = dict(pair for one in sources for pair in one.demanded)
+        self._values_of |= {"REQUEST_HEADERS_NAMES": self._header_names}
+        self._values_of |= dict.fromkeys(("REQUEST_URI", "REQUEST_URI_RAW"), self._uri)
         self._known_headers: Kept[tuple[str, str]] = Kept()
         self._known_messages: Kept[tuple[str, tuple[tuple[str, str], ...], bool]] = Kept()
         self._known_paths: Kept[str] = Kept()
-        self._known_queries: Kept[tuple[str, str]] = Kept()
-        self._known_lines: Kept[tuple[str, str]] = Kept()
+        self._known_queries: Kept[str] = Kept()
+        self._known_lines: Kept[tuple[str, str, str, str]] = Kept()
+        self._parts = (
+            self._headers_answer,
+            self._path_answer,
+            self._line_answer,
+            self._query_answer,
+            self._request_answer,
+        )
         self.without_body = self._of_no_body()
         """Bits that hold for every request that has no body."""
 
-    def before_body(self, transaction: Transaction, budget: int) -> Answer:
-        """The conditions that hold for line, headers, cookies and query.
+    def before_bodies(
+        self, transactions: Sequence[Transaction], budget: int
+    ) -> list[Answer | None]:
+        """The conditions that hold for line, headers, cookies and query of each.
 
-        Raises BudgetError when finding that out costs more than `budget`.
+        None where finding that out costs more than `budget`. One kind of value after the other is
+        looked at, of all of them: what a kind needs is in the processor's caches then, which is
+        most of what a look costs.
         """
-        held, spent = self._headers_answer(transaction, budget)
-        for of_part in (self._path_answer, self._query_answer, self._line_answer):
-            more, cost = of_part(transaction, budget - spent)
-            held |= more
-            spent += cost
-        if self._of_request:
-            pairs = _pairs(transaction, self._of_request)
-            more, cost = self._all(pairs, budget - spent, transaction)
-            held |= more
-            spent += cost
-        if spent > budget:
-            raise BudgetError
-        return held | self._counts.before_body(transaction), spent
+        answers: list[Answer | None] = [(self.always, 0)] * len(transactions)
+        for of_part in self._parts:
+            for place, transaction in enumerate(transactions):
+                answer = answers[place]
+                if answer is not None:
+                    answers[place] = _and(answer, of_part, transaction, budget)
+        return answers
 
     @property
     def is_by_parts(self) -> bool:
         """Whether nothing is asked of a request but what its parts are: each can be remembered."""
-        return not (self._of_request or self._counts.any)
+        return not (self._of_request.demanded or self._counts.any)
 
-    def recalled(self, request: Request) -> Answer | None:
-        """All that holds for a request without body; None where some part of it is new.
+    def known_parts(self, request: Request, own: Pairs) -> list[Answer | None]:
+        """What was found out before about path, line and query, and about some headers."""
+        line = (request.method, request.path, request.query, request.http_version)
+        return [
+            self._known_paths.get(request.path),
+            self._known_lines.get(line),
+            self._known_queries.get(request.query),
+            *self.known_headers(own),
+        ]
 
-        To be asked where `is_by_parts`.
-        """
-        headers = self._known_messages.get((request.host, request.headers, request.headers_known))
-        if headers is None:
-            return None
-        path = self._known_paths.get(request.path)
-        query = self._known_queries.get((request.path, request.query))
-        if path is None or query is None:
-            return None
-        held = headers[0] | path[0] | query[0] | self.without_body
-        spent = headers[1] + path[1] + query[1]
-        if not self._of_line:
-            return held, spent
-        line = self._known_lines.get((request.method, request.http_version))
-        return None if line is None else (held | line[0], spent + line[1])
+    def known_headers(self, pairs: Pairs) -> list[Answer | None]:
+        """What was found out before about each of some headers."""
+        return list(map(self._known_headers.get, pairs))
 
     def of_body(self, transaction: Transaction, budget: int) -> Answer:
         """The conditions that hold for the body; BudgetError as before."""
-        pairs = _pairs(transaction, self._of_body)
-        _add(pairs, transaction.body_arguments, self._body_names, self._body_values)
+        pairs = self._of_body.pairs(transaction)
+        pairs += self._posted.pairs(transaction.body_arguments)
         parsing = body_cost(*transaction.body_read)
         held, cost = self._all(pairs, budget, transaction, parsing)
-        return held | self._counts.of_body(transaction), cost
+        return held | self._of_body.always | self._counts.of_body(transaction), cost
 
     def answers(self, variable: str) -> bool:
         """Whether `of` knows anything of that variable."""
-        return variable in self._values_of
+        asked = variable in _NAMED or variable in self._values_of
+        return asked or variable == "REQUEST_HEADERS"
 
     def of(self, transaction: Transaction, variable: str) -> Seen:
         """What holds for the entries of a variable that `answers`.
@@ -142,57 +147,39 @@ class HeldConditions:
         """
         known = transaction.looked.get(variable)
         if known is None:
-            values, of_body = self._values_of[variable]
-            bits = self._bits(transaction, variable, values, of_body)
+            look, answer = self._looking.known.get, self._looking.answer
+            pairs = self._pairs(transaction, variable)
+            bits = [(look(pair) or answer(pair, transaction))[0] for pair in pairs]
             known = Seen(bits, reduce(or_, bits, 0))
             transaction.looked[variable] = known
         return known
 
-    def _bits(
-        self, transaction: Transaction, variable: str, values: Values, of_body: Values
-    ) -> list[int]:
-        entries = transaction.entries(variable)
-        if variable not in ("ARGS", "ARGS_NAMES"):
-            pairs = [(values.node(entry.key), entry.value) for entry in entries]
-        else:
-            queried = len(transaction.query_arguments)
-            pairs = [(values.node(entry.key), entry.value) for entry in entries[:queried]]
-            pairs += [(of_body.node(entry.key), entry.value) for entry in entries[queried:]]
-        known, answer = self._looking.known, self._looking.answer
-        return [(known.get(pair) or answer(pair, transaction))[0] for pair in pairs]
+    def _pairs(self, transaction: Transaction, variable: str) -> list[Pair]:
+        if variable in _NAMED:
+            return self._named_pairs(transaction, variable)
+        if variable == "REQUEST_HEADERS":
+            node = self._headers.node
+            return [(node(name), header_bytes(text)) for name, text in transaction.headers]
+        node = self._values_of[variable].node
+        return [(node(entry.key), entry.value) for entry in transaction.entries(variable)]
 
-    def _by_variable(self) -> dict[str, tuple[Values, Values]]:
-        """The values of each variable; those of arguments in the body are others."""
-        by_variable = {
-            "ARGS": (self._query_values, self._body_values),
-            "ARGS_NAMES": (self._query_names, self._body_names),
-            "ARGS_GET": (self._query_values, self._query_values),
-            "ARGS_GET_NAMES": (self._query_names, self._query_names),
-            "ARGS_POST": (self._body_values, self._body_values),
-            "ARGS_POST_NAMES": (self._body_names, self._body_names),
-            "REQUEST_COOKIES": (self._cookie_values, self._cookie_values),
-            "REQUEST_COOKIES_NAMES": (self._cookie_names, self._cookie_names),
-            "REQUEST_HEADERS": (self._headers, self._headers),
-            "REQUEST_HEADERS_NAMES": (self._header_names, self._header_names),
-            "REQUEST_URI": (self._uri, self._uri),
-            "REQUEST_URI_RAW": (self._uri, self._uri),
-        }
-        for sources in (
-            self._of_path,
-            self._of_query,
-            self._of_line,
-            self._of_request,
-            self._of_body,
-        ):
-            by_variable |= {variable: (values, values) for variable, values in sources}
-        return by_variable
+    def _named_pairs(self, transaction: Transaction, variable: str) -> list[Pair]:
+        """Those of names or of values: every other one."""
+        pairs: list[Pair] = []
+        if variable in ("REQUEST_COOKIES", "REQUEST_COOKIES_NAMES"):
+            pairs += self._cookies.pairs(transaction.cookies)
+        if variable in ("ARGS", "ARGS_NAMES", "ARGS_GET", "ARGS_GET_NAMES"):
+            pairs += self._queried.pairs(transaction.query_arguments)
+        if variable in ("ARGS", "ARGS_NAMES", "ARGS_POST", "ARGS_POST_NAMES"):
+            pairs += self._posted.pairs(transaction.body_arguments)
+        return pairs[0 if variable.endswith("_NAMES") else 1 :: 2]
 
     def _of_no_body(self) -> int:
         """What the request says of its body even then, `before_body` has asked."""
         nobody = Transaction(make_request(client_ip="192.0.2.1", method="GET", path="/"))
         asked = {*_OF_QUERY, *_OF_REQUEST}
-        sources = [source for source in self._of_body if source[0] not in asked]
-        return self._all(_pairs(nobody, sources), 1 << 62, nobody)[0]
+        sources = Sources([one for one in self._of_body.demanded if one[0] not in asked])
+        return self._all(sources.pairs(nobody), 1 << 62, nobody)[0] | sources.always
 
     def _headers_answer(self, transaction: Transaction, budget: int) -> Answer:
         """Of all headers: the requests of a page share them."""
@@ -218,9 +205,9 @@ class HeldConditions:
             (self._header_names.node(name), to_bytes(name)),
         ]
         parsing = 0
-        if name == "cookie" and (self._cookie_names.wanted or self._cookie_values.wanted):
+        if name == "cookie" and self._cookies.wanted:
             parsing = cookies_cost(value)
-            _add(pairs, cookies_of(value), self._cookie_names, self._cookie_values)
+            pairs += self._cookies.pairs(cookies_of(value))
         answer = self._all(pairs, budget, transaction, parsing)
         return self._known_headers.keep(header, answer, len(name) + len(value))
 
@@ -229,38 +216,39 @@ class HeldConditions:
         known = self._known_paths.get(path)
         if known is not None:
             return known
-        pairs = _pairs(transaction, self._of_path)
-        answer = self._all(pairs, budget, transaction)
+        answer = self._all(self._of_path.pairs(transaction), budget, transaction)
         return self._known_paths.keep(path, answer, len(path))
 
-    def _query_answer(self, transaction: Transaction, budget: int) -> Answer:
-        """Of the query and of the URI, which is both."""
-        request = transaction.request
-        key = (request.path, request.query)
-        known = self._known_queries.get(key)
-        if known is not None:
-            return known
-        uri = f"{request.path}?{request.query}" if request.query else request.path
-        pairs = _pairs(transaction, self._of_query)
-        pairs.append((self._uri.node(""), to_bytes(uri)))
-        _add(pairs, transaction.query_arguments, self._query_names, self._query_values)
-        answer = self._all(pairs, budget, transaction, query_cost(request.query))
-        return self._known_queries.keep(key, answer, len(uri))
-
     def _line_answer(self, transaction: Transaction, budget: int) -> Answer:
+        """Of the request line, and of the URI in it."""
         request = transaction.request
-        if not self._of_line:
-            return 0, 0
-        key = (request.method, request.http_version)
+        key = (request.method, request.path, request.query, request.http_version)
         known = self._known_lines.get(key)
         if known is not None:
             return known
-        answer = self._all(_pairs(transaction, self._of_line), budget, transaction)
+        pairs = self._of_line.pairs(transaction)
+        pairs.append((self._uri.node(""), SINGLE["REQUEST_URI"](transaction)))
+        answer = self._all(pairs, budget, transaction)
         return self._known_lines.keep(key, answer, sum(map(len, key)))
+
+    def _query_answer(self, transaction: Transaction, budget: int) -> Answer:
+        query = transaction.request.query
+        known = self._known_queries.get(query)
+        if known is not None:
+            return known
+        pairs = self._of_query.pairs(transaction)
+        pairs += self._queried.pairs(transaction.query_arguments)
+        answer = self._all(pairs, budget, transaction, query_cost(query))
+        return self._known_queries.keep(query, answer, len(query))
+
+    def _request_answer(self, transaction: Transaction, budget: int) -> Answer:
+        """Of all the rest, and of how many values there are."""
+        held, cost = self._all(self._of_request.pairs(transaction), budget, transaction)
+        return held | self._counts.before_body(transaction), cost
 
     def _all(
         self,
-        pairs: list[tuple[Node, bytes]],
+        pairs: list[Pair],
         budget: int,
         transaction: Transaction,
         parsing: int = 0,
@@ -281,19 +269,17 @@ class HeldConditions:
         return held, spent
 
 
-def _pairs(transaction: Transaction, sources: Sources) -> list[tuple[Node, bytes]]:
-    pairs = []
-    for variable, values in sources:
-        read = SINGLE.get(variable)
-        if read is not None:  # most are, and need no entry
-            pairs.append((values.node(""), read(transaction)))
-            continue
-        pairs += [(values.node(entry.key), entry.value) for entry in transaction.entries(variable)]
-    return pairs
-
-
-def _add(pairs: list[tuple[Node, bytes]], arguments: Pairs, names: Values, values: Values) -> None:
-    for name, value in arguments:
-        key = name.decode("utf-8", "replace").lower() if names.by_key or values.by_key else ""
-        pairs.append((names.node(key), name))
-        pairs.append((values.node(key), value))
+def _and(
+    answer: Answer,
+    of_part: Callable[[Transaction, int], Answer],
+    transaction: Transaction,
+    budget: int,
+) -> Answer | None:
+    """With what holds for one more part; None where that is too expensive."""
+    held, spent = answer
+    try:
+        more, cost = of_part(transaction, budget - spent)
+    except BudgetError:
+        return None
+    spent += cost
+    return (held | more, spent) if spent <= budget else None

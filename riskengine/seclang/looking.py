@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from riskengine.seclang.demands import Demand
 from riskengine.seclang.evaluation import VALUE_COST
-from riskengine.seclang.kept import Answer
+from riskengine.seclang.kept import Answer, Kept
 from riskengine.seclang.transaction import Transaction
 from riskengine.seclang.value_plans import Node
 
@@ -19,16 +19,25 @@ class Looking:
     def __init__(self) -> None:
         self.known: dict[tuple[object, bytes], Answer] = {}
         """By demands and value."""
+        self._long: Kept[tuple[object, bytes]] = Kept()
+        """Those of longer ones, such as cookies, which every request of a visit repeats."""
 
     def answer(self, pair: tuple[Node, bytes], transaction: Transaction) -> Answer:
-        """Remembered for good where the value is short, otherwise for this request."""
-        short = len(pair[1]) <= LENGTH_MAX
-        known: dict[tuple[object, bytes], Answer] = self.known if short else transaction.answers
-        answer = known.get(pair)
+        """Remembered for good unless the value is very long, then for this request."""
+        length = len(pair[1])
+        if length > LENGTH_MAX:
+            return self._of_long(pair, length, transaction)
+        answer = self.known.get(pair)
         if answer is None:
-            if len(known) >= KEPT_MAX:
-                known.clear()
-            answer = known[pair] = self._look(*pair)
+            if len(self.known) >= KEPT_MAX:
+                self.known.clear()
+            answer = self.known[pair] = self._look(*pair)
+        return answer
+
+    def _of_long(self, pair: tuple[Node, bytes], length: int, transaction: Transaction) -> Answer:
+        answer = self._long.get(pair) or transaction.answers.get(pair)
+        if answer is None:
+            answer = transaction.answers[pair] = self._long.keep(pair, self._look(*pair), length)
         return answer
 
     def _look(self, node: Node, value: bytes) -> Answer:

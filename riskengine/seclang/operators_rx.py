@@ -15,6 +15,7 @@ from riskengine.seclang.operators_irregular import irregular_finder
 from riskengine.seclang.pcre import to_re2
 from riskengine.seclang.pcre_behind import without_look_behind
 from riskengine.seclang.pcre_weaker import is_irregular
+from riskengine.seclang.plain_patterns import plain_finder
 from riskengine.seclang.re2_spans import NOWHERE, spans_of
 
 _CAPTURES_MAX = 9
@@ -31,10 +32,11 @@ def pattern_finder(argument: bytes) -> Callable[[bytes], Match | None]:
     argument = without_look_behind(argument)
     if is_irregular(argument):
         return irregular_finder(argument, _compile_longest)
-    return _regular_finder(argument)
+    return plain_finder(argument) or engine_finder(argument)
 
 
-def _regular_finder(argument: bytes) -> Callable[[bytes], Match | None]:
+def engine_finder(argument: bytes) -> Callable[[bytes], Match | None]:
+    """The same for patterns that RE2 knows, by RE2."""
     pattern = compile_pattern(argument)
     spans = spans_of(pattern)
     has_groups = pattern.groups > 0
@@ -57,7 +59,7 @@ def _regular_finder(argument: bytes) -> Callable[[bytes], Match | None]:
 @lru_cache(maxsize=1_024)
 def _finder(argument: bytes) -> Callable[[bytes], Match | None] | None:
     try:
-        return _regular_finder(argument)  # nobody who sends requests makes others
+        return engine_finder(argument)  # nobody who sends requests makes others
     except OperatorError:
         return None
 

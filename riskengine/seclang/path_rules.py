@@ -7,7 +7,7 @@ all the time and extensions are not, so what becomes of the part is remembered b
 from collections.abc import Callable, Sequence
 
 from riskengine.seclang.rules import Condition, Rule
-from riskengine.seclang.transaction import Transaction
+from riskengine.seclang.transaction import SINGLE, Transaction
 from riskengine.seclang.transforms import TRANSFORMS
 
 _PATHS_MAX = 32_768
@@ -79,6 +79,7 @@ def _takes_a_part(rule: Rule) -> bool:
         first.capture
         and plain
         and all(not (target.key or target.pattern or target.count) for target in first.targets)
+        and all(target.variable in SINGLE for target in first.targets)
         and all(target.variable == "TX" for other in others for target in other.targets)
     )
 
@@ -87,11 +88,7 @@ def _parts(condition: Condition, transaction: Transaction) -> Parts:
     operator = condition.operator
     if operator is None:
         return ()
-    values = [
-        entry.value
-        for target in condition.targets
-        for entry in transaction.entries(target.variable)
-    ]
+    values = [SINGLE[target.variable](transaction) for target in condition.targets]
     for step in condition.transforms:
         values = list(map(TRANSFORMS[step], values))
     return tuple([match.captures for value in values if (match := operator.match(value))])

@@ -57,6 +57,8 @@ class Prepared(NamedTuple):
     """Whether its bit says all of a value, as nobody wants to know which text matched."""
     counted: tuple[Change, ...] | None
     """`changes`, where its bit says all but the text that matched."""
+    selects: Target | None
+    """The selector of TX variables that it looks at, where it looks at these alone, as they are."""
 
 
 def prepare(
@@ -85,6 +87,7 @@ def prepare(
                 changes,
                 not wanted and all(aim.answered and aim.whole for aim in aims),
                 changes if told and not condition.multi_match else None,
+                _selects(condition),
             )
     return prepared
 
@@ -128,6 +131,14 @@ def _aim(
     whole = not (target.key or target.pattern is not None or left_out)
     header = target == Target("REQUEST_HEADERS", target.key) and bool(target.key) and not left_out
     return Aim(target, answered, whole, header)
+
+
+def _selects(condition: Condition) -> Target | None:
+    target, *others = condition.targets
+    plain = not (condition.transforms or condition.excluded or condition.multi_match or others)
+    constant = condition.argument.constant is not None
+    whole = target.variable == "TX" and target.pattern is not None and not target.count
+    return target if plain and constant and whole else None
 
 
 def _changes(condition: Condition) -> tuple[Change, ...] | None:

@@ -6,10 +6,9 @@ different values occur, so what a whole run of them does is found out once for e
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 from riskengine.seclang.conditions import Analysis
-from riskengine.seclang.evaluation import Fired, Found
+from riskengine.seclang.effects import Effect, effect_of
 from riskengine.seclang.fast_evaluation import FastEvaluation
 from riskengine.seclang.macros import Macro
 from riskengine.seclang.rules import Condition, Rule
@@ -17,19 +16,6 @@ from riskengine.seclang.specialize import Program
 
 _KEPT_MAX = 8_192
 _LENGTH_MAX = 1_024
-
-
-class _Effect(NamedTuple):
-    """What became of an evaluation."""
-
-    writes: tuple[tuple[str, bytes | None], ...]
-    """TX variables that changed; None for those that are gone."""
-    fired: tuple[Fired, ...]
-    stopped: Fired | None
-    matched: Sequence[Found]
-    over: bool
-    phase_over: bool
-    cost: int
 
 
 class Totals:
@@ -41,7 +27,7 @@ class Totals:
         """Where they stand, as bits."""
         self._rules = rules
         self._names = tuple(dict.fromkeys(name for rule in rules for name in _names(rule)))
-        self._known: dict[object, _Effect] = {}
+        self._known: dict[object, Effect] = {}
 
     def run(self, evaluation: FastEvaluation) -> None:
         """Do what visiting all of the rules would do."""
@@ -55,37 +41,19 @@ class Totals:
                 self._known.clear()
             if sum(map(len, filter(None, values))) <= _LENGTH_MAX:
                 self._known[key] = effect
-        evaluation.fired += effect.fired
-        evaluation.stopped = effect.stopped
-        evaluation.matched = effect.matched or evaluation.matched
-        evaluation.over, evaluation.phase_over = effect.over, effect.phase_over
-        for name, value in effect.writes:
-            evaluation.put(name, value)
+        effect.be_in(evaluation)
         evaluation.spend(effect.cost)
 
-    def _found_out(self, evaluation: FastEvaluation) -> _Effect:
-        """What becomes of an evaluation with the same sums, whatever it may spend."""
-        before = {name: evaluation.tx[name] for name in self._names if name in evaluation.tx}
-        aside = FastEvaluation(
-            evaluation.transaction, dict(before), evaluation.transform, evaluation.steps_of
-        )
-        aside.knowledge = evaluation.knowledge
-        aside.detection_only = evaluation.detection_only
-        aside.removals, aside.exclusions = evaluation.removals, evaluation.exclusions
+    def _found_out(self, evaluation: FastEvaluation) -> Effect:
+        """What becomes of an evaluation with the same sums."""
+        tx = {name: evaluation.tx[name] for name in self._names if name in evaluation.tx}
+        return effect_of(self._visit_all, evaluation, tx)
+
+    def _visit_all(self, evaluation: FastEvaluation) -> None:
         for rule in self._rules:
-            aside.visit(rule)
-            if aside.over or aside.phase_over:
-                break
-        after = [(name, aside.tx.get(name)) for name in self._names]
-        return _Effect(
-            tuple((name, value) for name, value in after if value != before.get(name)),
-            tuple(aside.fired),
-            aside.stopped,
-            aside.matched,
-            aside.over,
-            aside.phase_over,
-            aside.spent,
-        )
+            evaluation.visit(rule)
+            if evaluation.over or evaluation.phase_over:
+                return
 
 
 def totals_of(program: Program, analysis: Analysis) -> dict[int, Totals]:

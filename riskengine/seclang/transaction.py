@@ -1,7 +1,6 @@
 """One request in the words of SecLang: its variables, made when a rule first asks for them."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from riskengine.content_encoding import NO_BODY, Unpacked, content_encoding, unpack
@@ -10,13 +9,12 @@ from riskengine.request import Request
 from riskengine.seclang.bodies import parse_body, processor_for
 from riskengine.seclang.bodies_contract import EMPTY, BodyValues
 from riskengine.seclang.bodies_form import form_arguments
-from riskengine.seclang.cookies import parse_cookies
+from riskengine.seclang.message_headers import cookies_of, header_bytes, with_host
 from riskengine.seclang.seen import Seen
 from riskengine.seclang.targets import MULTIPART_FLAGS
 from riskengine.seclang.transforms_urls import percent_decoded
 
 _HIDING = ("too_many", "too_long", "encoding")
-_SLASH = re.compile(rb"[/\\]")
 
 
 class Entry(NamedTuple):
@@ -63,7 +61,7 @@ class Transaction:
     def headers(self) -> tuple[tuple[str, str], ...]:
         """Lower-case name and value of each header, the host among them."""
         if self._seen_headers is None:
-            self._seen_headers = _with_host(self.request)
+            self._seen_headers = with_host(self.request)
         return self._seen_headers
 
     @property
@@ -149,6 +147,15 @@ class Transaction:
             known = self._entries[variable] = maker(self) if maker else []
         return known
 
+    def entries_at(self, variable: str, places: Sequence[int]) -> Entries:
+        """Some of the values of a variable: those that stand at `places`, and only these made."""
+        known, read = self._entries.get(variable), PAIRS.get(variable)
+        if known is None and read is not None:
+            pairs = read(self)
+            return _pairs(variable, [pairs[place] for place in places])
+        entries = self.entries(variable)
+        return [entries[place] for place in places]
+
     def _header(self, name: str) -> str:
         return next((value for known, value in self.request.headers if known == name), "")
 
@@ -176,6 +183,10 @@ class Transaction:
         path = to_bytes(self.request.path)
         return percent_decoded(path) if b"%" in path else path
 
+    def _basename(self) -> bytes:
+        """The last part of the path, behind a slash of either kind."""
+        return self._filename().rpartition(b"/")[2].rpartition(b"\\")[2]
+
     def _protocol(self) -> bytes:
         version = self.request.http_version or "HTTP/1.1"
         return to_bytes(version if version.upper().startswith("HTTP/") else f"HTTP/{version}")
@@ -190,44 +201,13 @@ class Transaction:
         return [Entry("", "REQUEST_BODY", self._unpacked.body)]
 
 
-def _with_host(request: Request) -> tuple[tuple[str, str], ...]:
-    """The headers, with the host where it came as `:authority`: to rules both are Host."""
-    headers = request.headers
-    if not request.host:
-        return headers
-    for name, _ in headers:
-        if name == "host":
-            return headers
-    return (("host", request.host), *headers) if request.headers_known else headers
-
-
-def cookies_of(value: str) -> Pairs:
-    """Names and values of the cookies in one Cookie header."""
-    return tuple(parse_cookies(header_bytes(value)))
-
-
-def header_bytes(value: str) -> bytes:
-    """The bytes of a header. Gateways that decode them as Latin-1 are recognised by the outcome."""
-    if value.isascii():
-        return value.encode()
-    try:
-        data = value.encode("latin-1")
-        data.decode()
-    except UnicodeError:
-        return to_bytes(value)
-    return data
-
-
-def _pairs(variable: str, pairs: Pairs) -> Entries:
+def _pairs(variable: str, pairs: Iterable[tuple[bytes, bytes]]) -> Entries:
+    named = variable.endswith("_NAMES")
     entries = []
     for name, value in pairs:
         shown = name.decode("utf-8", "replace")
-        entries.append(Entry(shown.lower(), f"{variable}:{shown}", value))
+        entries.append(Entry(shown.lower(), f"{variable}:{shown}", name if named else value))
     return entries
-
-
-def _names(variable: str, pairs: Pairs) -> Entries:
-    return _pairs(variable, tuple((name, name) for name, _ in pairs))
 
 
 Maker = Callable[[Transaction], Entries]
@@ -238,6 +218,10 @@ Reader = Callable[[Transaction], bytes]
 
 def _single(variable: str, read: Reader) -> Maker:
     return lambda transaction: [Entry("", variable, read(transaction))]
+
+
+def _by_name(variable: str, read: Callable[[Transaction], Pairs]) -> Maker:
+    return lambda transaction: _pairs(variable, read(transaction))
 
 
 def _query(transaction: Transaction) -> Entries:
@@ -266,12 +250,12 @@ SINGLE: Mapping[str, Reader] = {
     "ARGS_COMBINED_SIZE": Transaction._args_size,
     "FILES_COMBINED_SIZE": lambda t: b"%d" % sum(t._body.file_sizes),
     "PATH_INFO": lambda t: to_bytes(t.request.path),
-    "REMOTE_ADDR": lambda t: str(t.request.address).encode(),
-    "REMOTE_HOST": lambda t: str(t.request.address).encode(),
+    "REMOTE_ADDR": lambda t: t.request.address.text.encode(),
+    "REMOTE_HOST": lambda t: t.request.address.text.encode(),
     "REQBODY_ERROR": lambda t: b"1" if t._body.error else b"0",
     "REQBODY_ERROR_MSG": lambda t: to_bytes(t._body.detail),
     "REQBODY_PROCESSOR": lambda t: to_bytes(t.processor),
-    "REQUEST_BASENAME": lambda t: _SLASH.split(t._filename())[-1],
+    "REQUEST_BASENAME": Transaction._basename,
     "REQUEST_BODY_LENGTH": lambda t: b"%d" % t.request.body_size,
     "REQUEST_FILENAME": Transaction._filename,
     "REQUEST_LINE": Transaction._line,
@@ -285,24 +269,29 @@ SINGLE: Mapping[str, Reader] = {
 }
 """How to read the variables that have one value, whatever the request."""
 
+PAIRS: Mapping[str, Callable[[Transaction], Pairs]] = {
+    "ARGS": lambda t: t.query_arguments + t.body_arguments,
+    "ARGS_GET": lambda t: t.query_arguments,
+    "ARGS_GET_NAMES": lambda t: t.query_arguments,
+    "ARGS_NAMES": lambda t: t.query_arguments + t.body_arguments,
+    "ARGS_POST": lambda t: t.body_arguments,
+    "ARGS_POST_NAMES": lambda t: t.body_arguments,
+    "FILES": lambda t: t._body.files,
+    "FILES_NAMES": lambda t: t._body.files,
+    "MULTIPART_PART_HEADERS": lambda t: t._body.part_headers,
+    "REQUEST_COOKIES": lambda t: t.cookies,
+    "REQUEST_COOKIES_NAMES": lambda t: t.cookies,
+}
+"""Names and values of the variables that have many. Values of ..._NAMES are the names."""
+
 _MAKERS: Mapping[str, Maker] = {
     **{variable: _single(variable, read) for variable, read in SINGLE.items()},
-    "ARGS": lambda t: _pairs("ARGS", (*t.query_arguments, *t.body_arguments)),
-    "ARGS_GET": lambda t: _pairs("ARGS_GET", t.query_arguments),
-    "ARGS_GET_NAMES": lambda t: _names("ARGS_GET_NAMES", t.query_arguments),
-    "ARGS_NAMES": lambda t: _names("ARGS_NAMES", (*t.query_arguments, *t.body_arguments)),
-    "ARGS_POST": lambda t: _pairs("ARGS_POST", t.body_arguments),
-    "ARGS_POST_NAMES": lambda t: _names("ARGS_POST_NAMES", t.body_arguments),
-    "FILES": lambda t: _pairs("FILES", t._body.files),
-    "FILES_NAMES": lambda t: _names("FILES_NAMES", t._body.files),
+    **{variable: _by_name(variable, read) for variable, read in PAIRS.items()},
     "FILES_SIZES": lambda t: [
         Entry("", "FILES_SIZES", b"%d" % size) for size in t._body.file_sizes
     ],
-    "MULTIPART_PART_HEADERS": lambda t: _pairs("MULTIPART_PART_HEADERS", t._body.part_headers),
     "QUERY_STRING": _query,
     "REQUEST_BODY": Transaction._raw_body,
-    "REQUEST_COOKIES": lambda t: _pairs("REQUEST_COOKIES", t.cookies),
-    "REQUEST_COOKIES_NAMES": lambda t: _names("REQUEST_COOKIES_NAMES", t.cookies),
     "REQUEST_HEADERS": Transaction._headers,
     "REQUEST_HEADERS_NAMES": Transaction._header_names,
     "XML": lambda t: [

@@ -57,7 +57,7 @@ class _Choice(NamedTuple):
 class Node:
     """Demands on a value; made once for each distinct set of demands."""
 
-    __slots__ = ("_alike", "_choices", "_demands", "_family", "_steps", "needed")
+    __slots__ = ("_alike", "_choices", "_demands", "_family", "_steps", "always", "needed")
 
     def __init__(self, demands: Sequence[Demand], family: "Nodes") -> None:
         self._demands = demands
@@ -65,6 +65,9 @@ class Node:
         self._steps = frozenset(step for one in demands for step in one.chain)
         self.needed = _needed(demands)
         """Bytes without which nothing holds for a value; None where that cannot be said."""
+        taken = all(one.asked.assumed for one in demands)
+        self.always = _bits(demands) if taken else None
+        """Bits of the conditions, where all are taken to hold for any value."""
         self._choices: dict[frozenset[int], _Choice] = {}
         self._alike: dict[tuple[int, frozenset[str]], _Choice] = {}
 

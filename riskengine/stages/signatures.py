@@ -43,7 +43,8 @@ class SignaturesStage:
         for variant, inspections in _by_variant(compiled, batch.open):
             requests = [inspection.request for inspection in inspections]
             local = partial(_local, compiled, inspections) if compiled.local else None
-            outcomes = variant.rules.evaluate(requests, budget, local)
+            headers = [inspection.headers for inspection in inspections]
+            outcomes = variant.rules.evaluate(requests, budget, local, headers)
             for inspection, outcome in zip(inspections, outcomes, strict=True):
                 if outcome is NOTHING:
                     continue

@@ -205,6 +205,18 @@ def test_the_same_is_true_where_a_rule_reads_what_any_other_captured(
         assert findings(evaluation) == findings(evaluate(borrowing, request, {}))
 
 
+@settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(batch=st.lists(requests, min_size=15, max_size=20), budget=st.integers(0, 2_000))
+def test_what_becomes_of_a_request_does_not_depend_on_its_company(
+    fast: FastRules, batch: list[Request], budget: int
+) -> None:
+    alone = [fast.evaluate([request], budget)[0] for request in batch]
+    together = fast.evaluate(batch, budget)
+    assert [(findings(one), one.exhausted) for one in together] == [
+        (findings(one), one.exhausted) for one in alone
+    ]
+
+
 def test_a_chain_that_the_path_decides_is_remembered_by_path(rules: RuleSet) -> None:
     program = specialize(rules, {})
     assert [program.rules[place].id for place in places_of(analyze(program).by_path)] == [17]
