@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from functools import reduce
 from operator import or_
 
-from riskengine.headers import Pairs
 from riskengine.percent import to_bytes
 from riskengine.request import Request, make_request
 from riskengine.seclang.conditions import Answerable
@@ -77,6 +76,8 @@ class HeldConditions:
         self._values_of |= {"REQUEST_HEADERS_NAMES": self._header_names}
         self._values_of |= dict.fromkeys(("REQUEST_URI", "REQUEST_URI_RAW"), self._uri)
         self._known_headers: Kept[tuple[str, str]] = Kept()
+        self.known_header = self._known_headers.get
+        """What was found out before about a header: name and value."""
         self._known_messages: Kept[tuple[str, tuple[tuple[str, str], ...], bool]] = Kept()
         self._known_paths: Kept[str] = Kept()
         self._known_queries: Kept[str] = Kept()
@@ -113,19 +114,14 @@ class HeldConditions:
         """Whether nothing is asked of a request but what its parts are: each can be remembered."""
         return not (self._of_request.demanded or self._counts.any)
 
-    def known_parts(self, request: Request, own: Pairs) -> list[Answer | None]:
-        """What was found out before about path, line and query, and about some headers."""
+    def known_of_line(self, request: Request) -> list[Answer | None]:
+        """What was found out before about path, query and line."""
         line = (request.method, request.path, request.query, request.http_version)
         return [
             self._known_paths.get(request.path),
-            self._known_lines.get(line),
             self._known_queries.get(request.query),
-            *self.known_headers(own),
+            self._known_lines.get(line),
         ]
-
-    def known_headers(self, pairs: Pairs) -> list[Answer | None]:
-        """What was found out before about each of some headers."""
-        return list(map(self._known_headers.get, pairs))
 
     def of_body(self, transaction: Transaction, budget: int) -> Answer:
         """The conditions that hold for the body; BudgetError as before."""
