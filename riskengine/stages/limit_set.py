@@ -66,4 +66,6 @@ class LimitSet:
         elif limits:
             since = max(limit.keys.starts for limit in limits)
             until = min(limit.keys.ends for limit in limits)
-            self._known[who] = _Known(since, until, counts)
+            # Tuples, because a list keeps what it holds elsewhere: one more cold place to look.
+            kept = Counts(tuple(counts.counts), tuple(counts.hits))
+            self._known[who] = _Known(since, until, kept)
