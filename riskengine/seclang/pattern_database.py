@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import hyperscan
 
+from riskengine.seclang.pattern_parts import pieces_of, weakened
 from riskengine.seclang.restricted import restricted
-from riskengine.seclang.scan_patterns import Expressions, weakened
+from riskengine.seclang.scan_patterns import Expressions
 
 _FLAGS = hyperscan.HS_FLAG_DOTALL | hyperscan.HS_FLAG_SINGLEMATCH | hyperscan.HS_FLAG_ALLOWEMPTY
 _LARGE = 16_000  # bytes of a pattern; larger ones take too long to compile, their gist does not
@@ -55,7 +56,7 @@ class _Form(NamedTuple):
 
 def digest_of(expressions: Sequence[Expressions]) -> str:
     """Changes with the expressions, and with the library that compiles them."""
-    digest = hashlib.sha256(f"{version('hyperscan')} {machine()} {ALPHABETS!r} 3".encode())
+    digest = hashlib.sha256(f"{version('hyperscan')} {machine()} {ALPHABETS!r} 6".encode())
     for expression in expressions:
         for pattern in (*expression.patterns, b"\0exact" if expression.exact else b"\0"):
             digest.update(len(pattern).to_bytes(4))
@@ -77,13 +78,15 @@ def compile_database(expressions: Sequence[Expressions]) -> Compiled:
 
 
 def _forms(place: int, expression: Expressions) -> list[_Form]:
-    """One form of each pattern; none at all where hyperscan takes none of a pattern."""
+    """Forms of each pattern; none at all where hyperscan takes none of a pattern."""
     forms = []
     for pattern in expression.patterns:
-        form = _acceptable(pattern)
-        if form is None:
-            return []
-        forms.append(_Form(place, pattern, form, expression.exact and form == pattern))
+        for piece in pieces_of(pattern, _is_soon_accepted):
+            form = _acceptable(piece.pattern)
+            if form is None:
+                return []
+            exact = expression.exact and piece.exact and form == piece.pattern
+            forms.append(_Form(place, piece.pattern, form, exact))
     return forms
 
 
@@ -126,6 +129,10 @@ def _ever_weaker(pattern: bytes) -> Iterator[bytes]:
     yield from (weaker for weaker in weakened(pattern) if len(weaker) < _LARGE)
     if not whole:
         yield pattern
+
+
+def _is_soon_accepted(pattern: bytes) -> bool:
+    return len(pattern) < _LARGE and _is_accepted(pattern)
 
 
 def _is_accepted(pattern: bytes) -> bool:

@@ -79,19 +79,6 @@ def is_ordinary(condition: Condition) -> bool:
     return sum(operator.match(probe) is not None for probe in _PROBES) >= _ORDINARY_MIN
 
 
-def weakened(pattern: bytes) -> list[bytes]:
-    """Ever weaker patterns, each found wherever `pattern` is: its largest parts left out."""
-    parts = _parts(pattern)
-    result = []
-    while len(parts) > 1:
-        largest = max(range(len(parts)), key=lambda place: len(parts[place]))
-        if len(parts[largest]) < 16:
-            break
-        parts[largest] = b".*"
-        result.append(b"".join(parts))
-    return result
-
-
 def _of_pattern(pattern: bytes) -> Expressions:
     irregular = is_irregular(pattern)
     scanned = weaker(without_leading(pattern)) if irregular else to_re2(pattern)
@@ -139,39 +126,3 @@ _NECESSARY: Mapping[str, Expressions] = {
     "validateutf8encoding": Expressions((rb"[\x80-\xff]",), False),
     "validateurlencoding": Expressions((rb"%",), False),
 }
-
-_TOKEN = re.compile(
-    rb"(\\(?:x[0-9a-fA-F]{2}|x\{[0-9a-fA-F]+\}|.)|\[\^?\]?(?:\[:\^?[a-z]+:\]|\\.|[^\]\\])*\]|.)"
-    rb"((?:[*+?]|\{[0-9]+(?:,[0-9]*)?\})?\??)",
-    re.DOTALL,
-)
-_CLOSED = re.compile(rb"(?:[*+?]|\{[0-9]+(?:,[0-9]*)?\})?\??")
-
-
-def _parts(pattern: bytes) -> list[bytes]:
-    """What stands one behind the other at the top of a pattern; one part where `|` stands there."""
-    flags = re.match(rb"\(\?[a-z]+\)", pattern)
-    at = flags.end() if flags else 0
-    parts = [pattern[:at]] if at else []
-    while at < len(pattern):
-        if pattern[at : at + 1] == b"|":
-            return [pattern]
-        end = _group_end(pattern, at) if pattern[at : at + 1] == b"(" else None
-        if end is None:
-            token = _TOKEN.match(pattern, at)
-            end = token.end() if token else len(pattern)
-        else:
-            closed = _CLOSED.match(pattern, end)
-            end = closed.end() if closed else end
-        parts.append(pattern[at:end])
-        at = end
-    return parts
-
-
-def _group_end(pattern: bytes, at: int) -> int:
-    depth = 0
-    for token in _TOKEN.finditer(pattern, at):
-        depth += {b"(": 1, b")": -1}.get(token[1], 0)
-        if not depth:
-            return token.start() + 1
-    return len(pattern)
