@@ -4,7 +4,7 @@ from math import exp, log
 
 from riskengine.behavior import sketch
 from riskengine.behavior.traits import kind_of, place_of, read_referer, traits_of
-from riskengine.headers import ByHeaders, Headers
+from riskengine.headers import ByHead, Headers
 from riskengine.inspection import Inspection
 from riskengine.request import Request
 
@@ -14,7 +14,7 @@ HORIZONS_S = (10.0, 60.0, 600.0)
 _ACTED = 1 << 30
 _GAP_MIN_S = 0.001
 _GAP_MEMORY = 1 / 30  # weight of the newest gap once there have been thirty
-_TRAITS = ByHeaders(traits_of)
+_TRAITS = ByHead(traits_of)
 
 
 class Standing:
@@ -145,7 +145,7 @@ class Profile:
         self.gap_square = (1 - weight) * (self.gap_square + weight * away * away)
 
     def _learn_headers(self, request: Request, headers: Headers) -> None:
-        language, encoding, fetch, cookie, agent = _TRAITS[headers]
+        language, encoding, fetch, cookie, agent = _TRAITS[headers.head]
         if request.headers_known:
             self.headed += 1
             self.languages += language
@@ -163,7 +163,7 @@ class Profile:
         self.depth += key.count("/")
         if request.headers_known:
             self.pages_headed += 1
-        if text := inspection.headers.by_name.get("referer"):
+        if text := inspection.headers.get("referer"):
             if request.headers_known:
                 self.referred += 1
             referer = read_referer(text)

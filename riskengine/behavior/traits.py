@@ -3,7 +3,7 @@
 from typing import NamedTuple
 from zlib import crc32
 
-from riskengine.headers import Headers
+from riskengine.headers import Head
 from riskengine.inspection import Inspection
 from riskengine.ruleset.routes import Kind
 
@@ -34,9 +34,9 @@ class Traits(NamedTuple):
     """Stands for its user agent; None where it tells none."""
 
 
-def traits_of(headers: Headers) -> Traits:
+def traits_of(head: Head) -> Traits:
     """What is told by these headers."""
-    by_name = headers.by_name
+    by_name = head.by_name
     agent = by_name.get("user-agent")
     return Traits(
         "accept-language" in by_name,

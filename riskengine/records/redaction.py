@@ -6,7 +6,7 @@ from typing import NamedTuple
 import msgspec
 
 from riskengine.decision import RuleHit
-from riskengine.headers import ByHeaders, Headers, headers_of
+from riskengine.headers import OWN, ByHead, Head, Headers, headers_of
 from riskengine.records.decision_lines import HitLine, hit_line
 from riskengine.records.lines import RequestLine
 from riskengine.records.pseudonyms import Pseudonyms
@@ -26,10 +26,12 @@ from riskengine.request import Request
 
 
 class _Told(NamedTuple):
-    """Headers as they may be written down, and what of them may not."""
+    """A head as it may be written down, and what of it may not."""
 
     headers: list[tuple[str, str]]
     withheld: dict[str, int]
+    own: list[tuple[int, str]]
+    """Headers that the head leaves out: where they stand, and what they are withheld as, or ""."""
 
 
 class Redaction:
@@ -38,7 +40,7 @@ class Redaction:
     def __init__(self, hash_key: bytes | None = None) -> None:
         """`hash_key`: at least 16 secret bytes, or None to keep addresses and ids as they are."""
         self._pseudonyms = None if hash_key is None else Pseudonyms(hash_key)
-        self._told = ByHeaders(self._tell)
+        self._told = ByHead(self._tell)
         self.hashes = hash_key is not None
         """Whether identifiers become pseudonyms."""
 
@@ -49,8 +51,16 @@ class Redaction:
 
         `headers` are its own, where the caller has them at hand.
         """
-        told, withheld = self._told[headers or headers_of(request.headers)]
+        headers = headers or headers_of(request.headers)
+        told, withheld, own = self._told[headers.head]
         withheld = withheld.copy()
+        if own:
+            told = told.copy()
+            for (place, key), header in zip(own, headers.own, strict=True):
+                if key:
+                    withheld[key] = withheld.get(key, 0) + len(header[1])
+                else:
+                    told[place] = self._header(header, withheld)
         path, query = request.path, request.query
         if ";" in path:
             path = blank_path_parameters(path, withheld)
@@ -90,20 +100,25 @@ class Redaction:
         """The hits with details that give away neither a secret nor, with a key, who it was."""
         return [hit_line(hit, self._detail(hit.detail, request)) for hit in hits]
 
-    def _tell(self, headers: Headers) -> _Told:
+    def _tell(self, head: Head) -> _Told:
         withheld: dict[str, int] = {}
         told = [
-            header if header[0] in _ORDINARY else self._header(header, withheld)
-            for header in headers.pairs
+            header if header[0] in OWN else self._header(header, withheld) for header in head.pairs
         ]
-        return _Told(told, withheld)
+        return _Told(told, withheld, [(at, self._key(told[at][0])) for at in head.own_places])
+
+    def _key(self, name: str) -> str:
+        """What a header's value is withheld as; empty where it may be told, or a part of it."""
+        if name in _LINKS:
+            return ""
+        secret = is_secret_header(name) or (self._pseudonyms is not None and tells_address(name))
+        return "header." + name if secret else ""
 
     def _header(self, header: tuple[str, str], withheld: dict[str, int]) -> tuple[str, str]:
         name, value = header
         if name in _LINKS:
             return (name, blank_link(value, name, withheld)) if "=" in value else header
-        if is_secret_header(name) or (self._pseudonyms is not None and tells_address(name)):
-            key = "header." + name
+        if key := self._key(name):
             withheld[key] = withheld.get(key, 0) + len(value)
             return name, ""
         return header
@@ -159,15 +174,4 @@ def _filled_header(name: str, value: str, left: dict[str, int]) -> str:
 
 
 _LINKS = frozenset({"referer", "location", "content-location", "x-original-url", "x-rewrite-url"})
-# Headers of nearly every request that never hold a secret: one look-up instead of a search.
-_ORDINARY = frozenset(
-    {
-        "accept", "accept-encoding", "accept-language", "cache-control", "connection",
-        "content-length", "content-type", "dnt", "host", "if-modified-since", "if-none-match",
-        "origin", "pragma", "priority", "range", "sec-ch-ua", "sec-ch-ua-mobile",
-        "sec-ch-ua-platform", "sec-fetch-dest", "sec-fetch-mode", "sec-fetch-site",
-        "sec-fetch-user", "te", "transfer-encoding", "upgrade-insecure-requests", "user-agent",
-        "x-requested-with",
-    }
-)  # fmt: skip
 _SAID_MIN = 4  # shorter identifiers are not looked for in details: "de" would hit too much

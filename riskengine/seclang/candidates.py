@@ -39,6 +39,11 @@ class Candidates:
         self.on_change = analysis.on_change & ~eager
         self._always = analysis.always | eager
 
+    @property
+    def is_by_conditions(self) -> bool:
+        """Whether the conditions that hold are all that `of` looks at."""
+        return not (self._by_path or self._shapes.any)
+
     def of(self, held: int, transaction: Transaction, known: int = 0) -> int:
         """The rules whose conditions all hold for some value.
 

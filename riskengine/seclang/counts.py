@@ -43,6 +43,11 @@ class Counts:
         changes = target.variable in _ARGUMENTS or target.variable not in of_body
         (self._before if changes else self._constant).append((one, target))
 
+    @property
+    def any(self) -> bool:
+        """Whether any number is asked for."""
+        return bool(self._headers or self._before or self._body or self._constant)
+
     def before_body(self, transaction: Transaction) -> int:
         """Bits of the conditions that hold for line, headers, cookies and query."""
         held = self._without_body

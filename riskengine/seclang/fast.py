@@ -8,6 +8,7 @@ evaluator's own, so that what fires, where and for how many points cannot differ
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
+from riskengine.headers import Headers, headers_of
 from riskengine.request import Request
 from riskengine.seclang.candidates import Candidates
 from riskengine.seclang.choices import Choices, is_removed, left_out
@@ -16,6 +17,7 @@ from riskengine.seclang.decided import decided_rules
 from riskengine.seclang.evaluation import BudgetError, Fired
 from riskengine.seclang.exemptions import Exemption
 from riskengine.seclang.fast_evaluation import FastEvaluation
+from riskengine.seclang.harmless import Harmless
 from riskengine.seclang.held import HeldConditions
 from riskengine.seclang.knowledge import Knowledge
 from riskengine.seclang.prepared import given_rules, prepare
@@ -67,6 +69,8 @@ class FastRules:
         )
         decided = decided_rules(program, analysis)
         self._candidates = Candidates(program, analysis, self._knowledge, decided)
+        by_values = held.is_by_parts and self._candidates.is_by_conditions
+        self._harmless = Harmless(held) if by_values else None
         self._visits = Visits(program, self._candidates, totals_of(program, analysis), decided)
 
     def evaluate(
@@ -74,19 +78,22 @@ class FastRules:
         requests: Sequence[Request],
         budget: int = 1 << 62,
         exemptions: Callable[[int], Sequence[Exemption]] | None = None,
+        headers: Sequence[Headers] | None = None,
     ) -> list["Outcome"]:
         """What the rules find out about each request.
 
         `budget` is for each, see `Evaluation.spent`; `exemptions` tells those of a request by its
-        place, and is asked only where a rule could fire.
+        place, and is asked only where a rule could fire; `headers` are those of the requests,
+        where the caller has them at hand.
         """
-        outcomes: list[Outcome] = []
+        outcomes = [NOTHING] * len(requests)
         suspects: dict[int, Suspect] = {}
-        for place, suspect in enumerate(self._suspects(requests, budget)):
+        asked = self._asked(requests, budget, headers)
+        answers = self._suspects([requests[place] for place in asked], budget)
+        for place, suspect in zip(asked, answers, strict=True):
             if isinstance(suspect, Outcome):
-                outcomes.append(suspect)
+                outcomes[place] = suspect
                 continue
-            outcomes.append(NOTHING)
             suspects[place] = suspect
             if exemptions is not None:
                 _exempt(suspect.evaluation, exemptions(place))
@@ -94,6 +101,21 @@ class FastRules:
         for place, suspect in suspects.items():
             outcomes[place] = _outcome(suspect)
         return outcomes
+
+    def _asked(
+        self, requests: Sequence[Request], budget: int, headers: Sequence[Headers] | None
+    ) -> Sequence[int]:
+        """The places of requests that are to be looked at."""
+        if self._harmless is None:
+            return range(len(requests))
+        tells = self._harmless.tells
+        if headers is None:
+            headers = [headers_of(request.headers) for request in requests]
+        return [
+            place
+            for place, (request, own) in enumerate(zip(requests, headers, strict=True))
+            if request.body or not tells(request, own, budget)
+        ]
 
     def _suspects(self, requests: Sequence[Request], budget: int) -> Iterator[Suspect | Outcome]:
         """What became of each request, or what speaks for rules that could fire."""
@@ -118,6 +140,8 @@ class FastRules:
             held |= self._held.without_body
         candidates = self._candidates.of(held, transaction)
         if not request.body and not candidates & ~self._quiet:
+            if self._harmless is not None:
+                self._harmless.note(held)
             return NOTHING
         evaluation.knowledge = self._knowledge
         evaluation.spent = spent

@@ -5,7 +5,7 @@ from functools import reduce
 from operator import or_
 
 from riskengine.percent import to_bytes
-from riskengine.request import make_request
+from riskengine.request import Request, make_request
 from riskengine.seclang.conditions import Answerable
 from riskengine.seclang.counts import Counts
 from riskengine.seclang.evaluation import BudgetError
@@ -68,13 +68,16 @@ class HeldConditions:
         self._of_request = Sources(source.demanded(_OF_REQUEST))
         self._of_body = Sources(source.demanded(_OF_BODY))
         before = (self._of_path, self._of_query, self._of_line, self._of_request)
-        self._always = reduce(or_, (sources.always for sources in before))
+        self.always = reduce(or_, (sources.always for sources in before))
+        """Bits that are taken to hold for every request."""
         self._counts = Counts(answerable, _OF_BODY)
         sources = (*before, self._of_body)
         self._values_of = dict(pair for one in sources for pair in one.demanded)
         self._values_of |= {"REQUEST_HEADERS_NAMES": self._header_names}
         self._values_of |= dict.fromkeys(("REQUEST_URI", "REQUEST_URI_RAW"), self._uri)
         self._known_headers: Kept[tuple[str, str]] = Kept()
+        self.known_header = self._known_headers.get
+        """What was found out before about a header: name and value."""
         self._known_messages: Kept[tuple[str, tuple[tuple[str, str], ...], bool]] = Kept()
         self._known_paths: Kept[str] = Kept()
         self._known_queries: Kept[str] = Kept()
@@ -98,13 +101,27 @@ class HeldConditions:
         looked at, of all of them: what a kind needs is in the processor's caches then, which is
         most of what a look costs.
         """
-        answers: list[Answer | None] = [(self._always, 0)] * len(transactions)
+        answers: list[Answer | None] = [(self.always, 0)] * len(transactions)
         for of_part in self._parts:
             for place, transaction in enumerate(transactions):
                 answer = answers[place]
                 if answer is not None:
                     answers[place] = _and(answer, of_part, transaction, budget)
         return answers
+
+    @property
+    def is_by_parts(self) -> bool:
+        """Whether nothing is asked of a request but what its parts are: each can be remembered."""
+        return not (self._of_request.demanded or self._counts.any)
+
+    def known_of_line(self, request: Request) -> list[Answer | None]:
+        """What was found out before about path, query and line."""
+        line = (request.method, request.path, request.query, request.http_version)
+        return [
+            self._known_paths.get(request.path),
+            self._known_queries.get(request.query),
+            self._known_lines.get(line),
+        ]
 
     def of_body(self, transaction: Transaction, budget: int) -> Answer:
         """The conditions that hold for the body; BudgetError as before."""

@@ -33,6 +33,11 @@ class Shapes:
         self._shapes: dict[tuple[str, str, tuple[str, ...]], int] = {}
         self._parts: dict[_Key, bool] = {}
 
+    @property
+    def any(self) -> bool:
+        """Whether there is such a rule."""
+        return bool(self._targets)
+
     def fired(self, transaction: Transaction) -> int:
         """Those of the rules that fire, as bits."""
         if not self._targets:

@@ -72,7 +72,7 @@ class AddressesStage:
                 found >= 0
                 or not self._quiet
                 or banned(packed)
-                or claimed(inspection.headers.by_name.get("user-agent", ""))
+                or claimed(inspection.headers.get("user-agent") or "")
             ):
                 self._inspect(inspection, packed, found)
 
@@ -97,7 +97,7 @@ class AddressesStage:
         """
         origin, bot, damaged = self._origins.read(
             inspection.request.address,
-            inspection.headers.by_name.get("user-agent", ""),
+            inspection.headers.get("user-agent") or "",
             tags=held.tags,
             own=held.bots,
             at=inspection.at,

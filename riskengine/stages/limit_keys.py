@@ -54,7 +54,7 @@ def _reader(name: str) -> Reader:
         return lambda inspection: inspection.request.attributes.get(detail)
     if kind == "header":
         header = detail.lower()
-        return lambda inspection: inspection.headers.by_name.get(header)
+        return lambda inspection: inspection.headers.get(header)
     return _READERS[name]
 
 

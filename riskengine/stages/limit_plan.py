@@ -105,7 +105,7 @@ def _read_equals(match: LimitMatch) -> Callable[[Inspection], bool] | None:
 
     def equals(inspection: Inspection) -> bool:
         return (
-            headers <= inspection.headers.by_name.items()
+            headers <= inspection.headers.by_name().items()
             and attributes <= inspection.request.attributes.items()
             and (fits is None or fits(inspection))
         )

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from riskengine.decision import RuleHit
-from riskengine.headers import ByHeaders, Headers
+from riskengine.headers import ByHead, Head
 from riskengine.inspection import Inspection
 from riskengine.query import Query
 from riskengine.ruleset.request_checks import (
@@ -22,6 +22,7 @@ from riskengine.ruleset.routes import RouteTable
 from riskengine.stages import request_probes as probes
 from riskengine.stages.parameter_findings import Finding, Source
 
+_ENDLESS = 1 << 62
 _CONTROLS = bytes(code for code in range(0x20) if code != 0x09) + b"\x7f"
 
 Subject = TypeVar("Subject")
@@ -39,8 +40,8 @@ class RequestChecks:
         self._body: list[tuple[Source, probes.RequestProbe]] = []
         self._methods: list[tuple[Source, frozenset[str]]] = []
         self._route_methods: list[Source] = []
-        self._header_bytes_max = 1 << 62
-        self._ordinary = ByHeaders(self._are_ordinary)
+        self._header_bytes_max = _ENDLESS - 1
+        self._room = ByHead(self._room_beside)
         for rule in rules:
             if rule.mode != "disabled":
                 self._add(rule, Source(rule.id, rule.verdict, rule.observed))
@@ -118,30 +119,31 @@ class RequestChecks:
     def _headers_are_ordinary(self, inspection: Inspection) -> bool:
         """True where no header check can find anything."""
         headers = inspection.headers
-        return self._ordinary[headers] and bool(
-            inspection.request.host or headers.by_name.get("host")
-        )
+        if not (inspection.request.host or headers.head.by_name.get("host")):
+            return False
+        return _length("".join([value for _, value in headers.own])) <= self._room[headers.head]
 
-    def _are_ordinary(self, headers: Headers) -> bool:
-        """Whether they are, but for the host: one pass over all bytes, at C speed."""
-        by_name = headers.by_name
+    def _room_beside(self, head: Head) -> int:
+        """Bytes that other values may have; below zero where a check may find something here."""
+        by_name = head.by_name
         length = by_name.get("content-length")
-        return (
-            _is_plain(headers.text, self._header_bytes_max)
-            and len(by_name) == len(headers.pairs)
+        ordinary = (
+            len(by_name) == len(head.pairs)
             and "transfer-encoding" not in by_name
             and (length is None or probes.CONTENT_LENGTH.fullmatch(length) is not None)
             and "," not in by_name.get("host", "")
         )
+        return self._header_bytes_max - _length(head.text) if ordinary else -1
 
 
-def _is_plain(text: str, bytes_max: int) -> bool:
-    """Whether a text is short enough and free of control characters.
+def _length(text: str) -> int:
+    """Bytes of a text; without end where it has control characters.
 
     Deleting them from bytes takes half as long as `str.isprintable`, a fifth of a search.
     """
     data = text.encode("utf-8", "surrogatepass")
-    return len(data) <= bytes_max and len(data.translate(None, _CONTROLS)) == len(data)
+    size = len(data)
+    return size if len(data.translate(None, _CONTROLS)) == size else _ENDLESS
 
 
 def _hits(

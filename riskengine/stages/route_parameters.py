@@ -75,7 +75,7 @@ class RouteParameters:
         yield from _missing(checks, seen)
 
     def _body_findings(self, inspection: Inspection) -> Iterator[Finding]:
-        request, headers = inspection.request, inspection.headers.by_name
+        request = inspection.request
         most = self._route.max_body
         if most is not None and request.body_size > most:
             yield Finding(
@@ -84,7 +84,7 @@ class RouteParameters:
             return
         if not self._content_types or (not request.body_size and not request.headers_known):
             return
-        media = headers.get("content-type", "").partition(";")[0].strip().lower()
+        media = (inspection.headers.get("content-type") or "").partition(";")[0].strip().lower()
         if media and media not in self._content_types and request.body_size:
             wanted = ", ".join(self._content_types)
             yield Finding("body.content_type", f"body must be {wanted}, got {shown(media)}")

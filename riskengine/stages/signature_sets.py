@@ -86,6 +86,11 @@ class CompiledSet:
             for route in own.routes:
                 self._by_route.setdefault(route, made)
 
+    @property
+    def only_variant(self) -> Variant | None:
+        """How all requests are judged; None where some routes have a way of their own."""
+        return None if self._by_route else self._everywhere
+
     def variant_of(self, route: str) -> Variant:
         """How requests on that route are judged."""
         return self._by_route.get(route, self._everywhere)

@@ -43,7 +43,8 @@ class SignaturesStage:
         for variant, inspections in _by_variant(compiled, batch.open):
             requests = [inspection.request for inspection in inspections]
             local = partial(_local, compiled, inspections) if compiled.local else None
-            outcomes = variant.rules.evaluate(requests, budget, local)
+            headers = [inspection.headers for inspection in inspections]
+            outcomes = variant.rules.evaluate(requests, budget, local, headers)
             for inspection, outcome in zip(inspections, outcomes, strict=True):
                 if outcome is NOTHING:
                     continue
@@ -56,8 +57,11 @@ class SignaturesStage:
 def _by_variant(
     compiled: CompiledSet, inspections: Iterable[Inspection]
 ) -> list[tuple[Variant, list[Inspection]]]:
-    grouped: dict[int, tuple[Variant, list[Inspection]]] = {}
     sampling, meant = compiled.source.sampling, compiled.meant
+    only = compiled.only_variant
+    if only is not None and meant is None and sampling >= 100:  # as most sets are
+        return [(only, list(inspections))] if only.mode != "disabled" else []
+    grouped: dict[int, tuple[Variant, list[Inspection]]] = {}
     for inspection in inspections:
         if meant is not None and not meant(inspection.origin):
             continue
