@@ -38,7 +38,10 @@ def specialize(rules: RuleSet, tx: Mapping[str, bytes]) -> Program:
     return folding.program()
 
 
-def uncertain_names(rule: Rule) -> tuple[frozenset[str], tuple[str, ...]]:
+_Uncertain = tuple[frozenset[str], tuple[str, ...]]
+
+
+def uncertain_names(rule: Rule) -> _Uncertain:
     """TX variables that the rule may write: names, and what other names begin with."""
     names: set[str] = set()
     beginnings: list[str] = []
@@ -115,22 +118,27 @@ class _Folding:
         return ""
 
     def _resolved(self, rule: Rule) -> Rule:
-        return replace(rule, conditions=tuple(self._constant(c) for c in rule.conditions))
+        own = uncertain_names(rule)
+        return replace(rule, conditions=tuple(self._constant(c, own) for c in rule.conditions))
 
-    def _constant(self, condition: Condition) -> Condition:
+    def _constant(self, condition: Condition, own: _Uncertain) -> Condition:
         setvars = tuple(
-            SetVar(self._folded(s.name), s.operation, self._folded(s.value))
+            SetVar(self._folded(s.name, own), s.operation, self._folded(s.value, own))
             for s in condition.setvars
         )
-        argument, operator = self._folded(condition.argument), condition.operator
+        argument, operator = self._folded(condition.argument, own), condition.operator
         if isinstance(operator, Comparison) and argument.constant is not None:
             operator = replace(operator, argument=argument.constant)
         return replace(condition, setvars=setvars, argument=argument, operator=operator)
 
-    def _folded(self, macro: Macro) -> Macro:
-        """The text as a constant where everything it names is certain."""
+    def _folded(self, macro: Macro, own: _Uncertain) -> Macro:
+        """The text as a constant where everything it names is certain, and not the rule's `own`."""
+        names, beginnings = own
         if macro.constant is not None or not all(
-            reference.variable == "TX" and self._is_certain(reference.key)
+            reference.variable == "TX"
+            and self._is_certain(reference.key)
+            and reference.key not in names
+            and not reference.key.startswith(beginnings or ("\0",))
             for reference in macro.references
         ):
             return macro
