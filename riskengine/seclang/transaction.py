@@ -211,8 +211,6 @@ def _pairs(variable: str, pairs: Iterable[tuple[bytes, bytes]]) -> Entries:
 
 
 Maker = Callable[[Transaction], Entries]
-
-
 Reader = Callable[[Transaction], bytes]
 
 
