@@ -1,6 +1,6 @@
 """Which conditions of a program values can answer, and which rules need which of them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from riskengine.seclang.captures import lenders
@@ -82,17 +82,8 @@ def analyze(program: Program) -> Analysis:
             continue
         decided = not lends and _is_by_path(rule, program.rules)
         by_path |= decided << place
-        own = [
-            Answerable(
-                1 << (len(answerable) + at),
-                condition,
-                _expressions(condition),
-                assumed=decided and is_ordinary(condition) and not condition.negated,
-            )
-            for at, condition in enumerate(filter(is_answerable, rule.conditions))
-        ]
+        waited_for = own = _answerable(rule, len(answerable), decided=decided)
         answerable += own
-        waited_for = own
         if lends:  # what is captured stays, whatever becomes of the rest of the chain
             waited_for = own[: sum(map(is_answerable, rule.conditions[: lending[id(rule)] + 1]))]
         if waited_for:
@@ -114,13 +105,31 @@ def analyze(program: Program) -> Analysis:
         on_change,
         shape,
         by_path,
-        sum(
-            1 << place
-            for place, rule in enumerate(program.rules)
-            if _is_quiet(rule) and id(rule) not in lending
-        ),
+        _quiet(program, lending),
         frozenset(names),
         tuple(beginnings),
+    )
+
+
+def _answerable(rule: Rule, known: int, *, decided: bool) -> list[Answerable]:
+    """The rule's conditions that values answer; `known` is how many there are before them."""
+    return [
+        Answerable(
+            1 << (known + at),
+            condition,
+            _expressions(condition),
+            assumed=decided and is_ordinary(condition) and not condition.negated,
+        )
+        for at, condition in enumerate(filter(is_answerable, rule.conditions))
+    ]
+
+
+def _quiet(program: Program, lending: Mapping[int, int]) -> int:
+    """Places of rules that do no more than change what others look at, and capture for nobody."""
+    return sum(
+        1 << place
+        for place, rule in enumerate(program.rules)
+        if _is_quiet(rule) and id(rule) not in lending
     )
 
 

@@ -10,7 +10,7 @@ from riskengine.seclang.amendments import selector
 from riskengine.seclang.choices import Exclusion, Removal, is_removed, left_out
 from riskengine.seclang.macros import Reference
 from riskengine.seclang.operators_comparisons import number
-from riskengine.seclang.operators_contract import Match
+from riskengine.seclang.operators_contract import Match, Operator
 from riskengine.seclang.rules import Condition, Ctl, Rule, SetVar, Target
 from riskengine.seclang.transaction import Entry, Transaction
 
@@ -178,16 +178,26 @@ class Evaluation:
         constant = condition.argument.constant is not None
         for entry in entries:
             self.spend(len(entry.value) + VALUE_COST)
-            for value in self._values(condition, entry.value):
-                if constant:
-                    match = operator.match(value)
-                else:
-                    argument = condition.argument.expand(self.value_of)
-                    match = operator.match_against(value, argument)
-                if (match is None) is condition.negated:
-                    found.append(Found(entry.name, value, match.text if match else value))
-                    self._note(condition, found, match)
+            for one, match in self._matching(condition, operator, entry, constant=constant):
+                found.append(one)
+                self._note(condition, found, match)
         return tuple(found) or None
+
+    def _matching(
+        self, condition: Condition, operator: Operator, entry: Entry, *, constant: bool
+    ) -> Iterator[tuple[Found, Match | None]]:
+        """Where the condition holds for an entry; what is noted of one may change the next.
+
+        `constant` tells whether the operator's argument is.
+        """
+        for value in self._values(condition, entry.value):
+            if constant:
+                match = operator.match(value)
+            else:
+                argument = condition.argument.expand(self.value_of)
+                match = operator.match_against(value, argument)
+            if (match is None) is condition.negated:
+                yield Found(entry.name, value, match.text if match else value), match
 
     def _values(self, condition: Condition, value: bytes) -> list[bytes]:
         if condition.multi_match:

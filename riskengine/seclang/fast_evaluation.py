@@ -127,26 +127,17 @@ class FastEvaluation(Evaluation):
             if entry.value in missed:  # such as counters, which nearly all are 1
                 continue
             before = len(found)
-            self._try(condition, known, entry, found)
+            for one, match in self._matching(
+                condition, known.operator, entry, constant=known.constant
+            ):
+                found.append(one)
+                if known.changes is None:
+                    self._noted(condition, known, found, match)
             if single and len(found) == before:
                 missed.add(entry.value)
         if known.changes is not None and found:
             self._matched(found, found, known.changes)
         return tuple(found) or None
-
-    def _try(self, condition: Condition, known: Prepared, entry: Entry, found: list[Found]) -> None:
-        """Ask the operator about one value, and add what matches to `found`."""
-        operator = known.operator
-        for value in self._values(condition, entry.value):
-            if known.constant:
-                match = operator.match(value)
-            else:
-                argument = condition.argument.expand(self.value_of)
-                match = operator.match_against(value, argument)
-            if (match is None) is condition.negated:
-                found.append(Found(entry.name, value, match.text if match else value))
-                if known.changes is None:
-                    self._noted(condition, known, found, match)
 
     def _counted(
         self, condition: Condition, known: Prepared, changes: tuple[Change, ...]

@@ -39,17 +39,11 @@ class Harmless:
         line = request.method, request.path, request.query, request.http_version
         of_head = self._heads.get(head) or self._head_answer(head, request)
         of_line = self._lines.get(line) or self._line_answer(line, request)
-        if of_head is None or of_line is None:
+        answer = _joined([of_head, of_line, *map(self._known_header, headers.own)])
+        if answer is None:
             return False
-        held = self._always | of_head[0] | of_line[0]
-        spent = of_head[1] + of_line[1]
-        for pair in headers.own:
-            of_header = self._known_header(pair)
-            if of_header is None:
-                return False
-            held |= of_header[0]
-            spent += of_header[1]
-        return held in self._nothing and spent <= budget
+        held, spent = answer
+        return (self._always | held) in self._nothing and spent <= budget
 
     def _line_answer(self, line: _Line, request: Request) -> Answer | None:
         """Of the line and its parts; None where one of them is new."""

@@ -104,7 +104,7 @@ def _alternatives(part: bytes) -> list[bytes]:
 
 def parts_of(pattern: bytes) -> list[bytes]:
     """What stands one behind the other at the top of a pattern; one part where `|` stands there."""
-    flags = re.match(rb"\(\?[a-z]+\)", pattern)
+    flags = _FLAGS.match(pattern)
     at = flags.end() if flags else 0
     parts = [pattern[:at]] if at else []
     while at < len(pattern):

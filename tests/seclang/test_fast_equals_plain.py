@@ -1,7 +1,5 @@
 """The fast evaluator and the reference agree on requests that nobody thought of."""
 
-from pathlib import Path
-
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -14,10 +12,10 @@ from riskengine.seclang.evaluation import Evaluation
 from riskengine.seclang.fast import FastRules, Outcome
 from riskengine.seclang.pattern_database import compile_database
 from riskengine.seclang.plain import evaluate
-from riskengine.seclang.reader import read_rules
 from riskengine.seclang.rules import RuleSet
 from riskengine.seclang.specialize import specialize
 from riskengine.seclang.totals import totals_of
+from tests.seclang.small_rules import built, read
 
 RULES = r"""
 SecAction "id:1,phase:1,pass,nolog,setvar:tx.level=2,setvar:tx.sum=0,setvar:tx.words=sel|1|a"
@@ -151,29 +149,22 @@ requests = st.builds(
 
 @pytest.fixture(scope="module")
 def rules(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
-    return read(RULES, tmp_path_factory.mktemp("rules") / "rules.conf")
+    return read(RULES, tmp_path_factory.mktemp("rules"))
 
 
 @pytest.fixture(scope="module")
 def borrowing(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
-    return read(BORROWING, tmp_path_factory.mktemp("rules") / "borrowing.conf")
-
-
-def read(text: str, path: Path) -> RuleSet:
-    path.write_text(text)
-    reading = read_rules([path])
-    assert not reading.remarks
-    return reading.rules
+    return read(BORROWING, tmp_path_factory.mktemp("borrowing"))
 
 
 @pytest.fixture(scope="module")
 def fast(rules: RuleSet) -> FastRules:
-    return build(specialize(rules, {}), compile_database)
+    return built(rules)
 
 
 @pytest.fixture(scope="module")
 def fast_borrowing(borrowing: RuleSet) -> FastRules:
-    return build(specialize(borrowing, {}), compile_database)
+    return built(borrowing)
 
 
 BORROWED = make_request(  # rule 17 captures an extension, its chain does not hold, rule 19 reads it
@@ -191,8 +182,7 @@ BORROWED = make_request(  # rule 17 captures an extension, its chain does not ho
 def test_same_rules_fire_on_the_same_values(
     rules: RuleSet, fast: FastRules, batch: list[Request]
 ) -> None:
-    for request, evaluation in zip(batch, fast.evaluate(batch), strict=True):
-        assert findings(evaluation) == findings(evaluate(rules, request, {}))
+    assert_agreed(rules, fast, batch)
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -201,8 +191,7 @@ def test_same_rules_fire_on_the_same_values(
 def test_the_same_is_true_where_a_rule_reads_what_any_other_captured(
     borrowing: RuleSet, fast_borrowing: FastRules, batch: list[Request]
 ) -> None:
-    for request, evaluation in zip(batch, fast_borrowing.evaluate(batch), strict=True):
-        assert findings(evaluation) == findings(evaluate(borrowing, request, {}))
+    assert_agreed(borrowing, fast_borrowing, batch)
 
 
 @settings(max_examples=100, suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -270,6 +259,11 @@ def test_a_request_beyond_its_budget_is_said_to_be(fast: FastRules) -> None:
     )
     assert fast.evaluate([request], budget=1_000)[0].exhausted
     assert not fast.evaluate([request])[0].exhausted
+
+
+def assert_agreed(rules: RuleSet, fast: FastRules, batch: list[Request]) -> None:
+    for request, outcome in zip(batch, fast.evaluate(batch), strict=True):
+        assert findings(outcome) == findings(evaluate(rules, request, {}))
 
 
 def findings(evaluation: Evaluation | Outcome) -> list[object]:

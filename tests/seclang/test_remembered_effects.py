@@ -13,12 +13,12 @@ from riskengine.seclang.decided import decided_rules
 from riskengine.seclang.fast import FastRules, Outcome
 from riskengine.seclang.pattern_database import Compiled, compile_database
 from riskengine.seclang.plain import evaluate
-from riskengine.seclang.reader import read_rules
 from riskengine.seclang.rules import RuleSet
 from riskengine.seclang.scan_patterns import Expressions
 from riskengine.seclang.shapes import Shapes
 from riskengine.seclang.specialize import specialize
 from riskengine.seclang.transaction import Transaction
+from tests.seclang.small_rules import built, read
 
 RULES = r"""
 SecRule ARGS "@contains a" "id:1,phase:1,pass,log,setvar:tx.anomaly_score_pl1=+1"
@@ -56,16 +56,12 @@ requests = st.builds(
 
 @pytest.fixture(scope="module")
 def rules(tmp_path_factory: pytest.TempPathFactory) -> RuleSet:
-    path = tmp_path_factory.mktemp("rules") / "rules.conf"
-    path.write_text(RULES)
-    reading = read_rules([path])
-    assert not reading.remarks
-    return reading.rules
+    return read(RULES, tmp_path_factory.mktemp("rules"))
 
 
 @pytest.fixture(scope="module")
 def fast(rules: RuleSet) -> FastRules:
-    return build(specialize(rules, {}), compile_database)
+    return built(rules)
 
 
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
